@@ -23,7 +23,8 @@ CFLAGS := -O2 -g
 endif
 ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wpointer-arith -Wcast-qual -Wvla $(CFLAGS)
-ALL_CPPFLAGS = -D_GNU_SOURCE -DMAINTKIT_VERSION='"$(VERSION)"' -DLIBEXECDIR='"$(libexecdir)"' $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -DMAINTKIT_VERSION='"$(VERSION)"' -DLIBEXECDIR='"$(libexecdir)"' $(CPPFLAGS) \
+	$(shell $(PKG_CONFIG) --cflags libmariadb)
 # SANITIZE=1: address and undefined-behaviour sanitizers, for developers and the quick tests.
 ifeq ($(SANITIZE),1)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -58,12 +59,12 @@ ext_backup := db pgp archive propsfile
 libs_backup := -lmariadb -lgpgme -larchive
 ext_firewall :=
 libs_firewall :=
-ext_app := propsfile
+ext_app :=
 libs_app :=
-ext_guard := db mirror dpkgver
-libs_guard := -lmariadb -l:libdpkg.a -lmd
-ext_hook := mirror dpkgver
-libs_hook := -l:libdpkg.a -lmd
+ext_guard := db mirror dpkgver debfile
+libs_guard := -lmariadb -l:libdpkg.a -lmd -lz -llzma -lzstd
+ext_hook := mirror debfile
+libs_hook := -lz -llzma -lzstd
 ext_data :=
 libs_data :=
 ext_status :=
@@ -114,12 +115,12 @@ $$(BUILD)/tests/$(1): tests/unit/$(1).c $$(call obj,$$(addprefix src/ext/,$$(add
 	$$(CC) $$(ALL_CPPFLAGS) -Isrc $$(ALL_CFLAGS) -Wno-missing-prototypes -MMD -MP $$(LDFLAGS) -o $$@ $$(filter %.c %.o %.a,$$^) $$(libs_t_$(1)) -lcmocka $$(libs_common)
 endef
 $(foreach t,$(basename $(notdir $(unit_src))),$(eval $(call unit_rule,$(t))))
-$(BUILD)/tests/fsdown: tests/lib/fsdown.c
+$(BUILD)/tests/fsdown $(BUILD)/tests/crashpoint: $(BUILD)/tests/%: tests/lib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $<
 
 .PHONY: tests
-tests: all $(unit_tests) $(BUILD)/tests/fsdown
+tests: all $(unit_tests) $(BUILD)/tests/fsdown $(BUILD)/tests/crashpoint
 
 include tests/tests.mk
 
@@ -129,7 +130,7 @@ deps:
 
 .PHONY: demo
 demo: deps
-	@bash tests/system/demo.sh
+	@BUILD=$(abspath $(BUILD)) bash tests/system/demo.sh
 
 .PHONY: deb
 deb: deps

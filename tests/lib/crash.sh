@@ -38,6 +38,7 @@
 #
 # Without a test: `crash.sh kill|power|fault FILE`, FILE defining the functions and command=(...).
 
+_crash_dir=''
 _crash_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lib/owner.sh
 . "$_crash_lib/owner.sh"
@@ -53,18 +54,9 @@ crash_tree() {
 	)
 }
 
-# The two programs come from the build; without one they are compiled into the scratch directory.
-_crash_tool() {     # NAME: path in REPLY
-	REPLY=${BUILD:-$_crash_lib/../../build}/tests/$1
-	[ ! -x "$REPLY" ] || return 0
-	REPLY=$_crash_dir/$1
-	[ -x "$REPLY" ] || "${CC:-cc}" -std=gnu11 -O2 -o "$REPLY" "$_crash_lib/$1.c" >&2 ||
-		{ _crash_say "cannot build $1.c"; return 2; }
-}
-
 _crash_begin() {     # CMD...: sets argv, dir
 	[ $# -gt 0 ] || { _crash_say "no command given"; return 2; }
-	_crash_tool crashpoint || return
+	test_program crashpoint || return
 	_crash_point=$REPLY
 	CRASH_POINTS=0 CRASH_BAD=0
 	_crash_since=$EPOCHREALTIME
@@ -245,12 +237,6 @@ crash_can_power() {
 # flushing replaced files, as on other file systems, so that a missing fsync shows.
 _crash_mount() { mount -o loop,noauto_da_alloc,commit=300 "$_crash_image" "$_crash_work"; }
 
-_crash_umount() {
-	umount "$_crash_work" || return
-	# a mount before the loop device let go would find the dead superblock again
-	while [ -n "$(losetup -j "$_crash_image")" ]; do sleep .005; done
-}
-
 crash_power() {
 	local argv dir points point flag why
 	why=$(crash_can_power) || { _crash_say "$why"; return 2; }
@@ -268,15 +254,15 @@ crash_power() {
 _crash_open_power() {
 	_crash_gold=$_crash_dir/gold _crash_image=$_crash_dir/image
 	dir=$_crash_dir/w/d
-	_crash_begin "$@" && _crash_tool fsdown || return
+	_crash_begin "$@" && test_program fsdown || return
 	_crash_fsdown=$REPLY
 	mkdir -p "$_crash_work" && rm -f "$_crash_image" && truncate -s "${CRASH_SIZE:-64M}" "$_crash_image" &&
-		mkfs.ext4 -q -F -m 0 "$_crash_image" >&2 && _crash_mount && _crash_setup && _crash_umount &&
-		cp --sparse=always "$_crash_image" "$_crash_gold" && _crash_mount && _crash_reference && _crash_umount
+		mkfs.ext4 -q -F -m 0 "$_crash_image" >&2 && _crash_mount && _crash_setup && unmount_loop "$_crash_work" &&
+		cp --sparse=always "$_crash_image" "$_crash_gold" && _crash_mount && _crash_reference && unmount_loop "$_crash_work"
 }
 
 _crash_close_power() {
-	! mountpoint -q "$_crash_work" || _crash_umount
+	! mountpoint -q "$_crash_work" || unmount_loop "$_crash_work"
 	rm -f "$_crash_gold" "$_crash_image"
 }
 
@@ -290,7 +276,7 @@ _crash_power_point() {     # FLAG POINT: fails only if the stage cannot be set
 	else
 		_crash_run -n "${point%% *}" -k
 	fi
-	"$_crash_fsdown" "$_crash_work" "$flag" >&2 && _crash_umount && _crash_mount || return
+	"$_crash_fsdown" "$_crash_work" "$flag" >&2 && unmount_loop "$_crash_work" && _crash_mount || return
 	if _crash_check_invariant "$how" "$point"; then
 		if [ "${point%% *}" != end ] || [ "${CRASH_DURABLE:-yes}" != yes ]; then
 			_crash_check_rerun "$how" "$point"
@@ -300,7 +286,7 @@ _crash_power_point() {     # FLAG POINT: fails only if the stage cannot be set
 			_crash_check_end "$how" "the end" "what was reported as done did not survive:"
 		fi
 	fi
-	_crash_umount
+	unmount_loop "$_crash_work"
 }
 
 # ---------------------------------------------------------------- called

@@ -27,7 +27,6 @@
  * Linux 5.5; pidfd_getfd, 5.6): one count over everything, no stop for any other call, no ptrace, so
  * that the command itself may use it. Not seen: memory-mapped writes, io_uring, ioctl.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>

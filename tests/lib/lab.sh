@@ -28,12 +28,14 @@
 #   lab_root NAME                   print where the machine's file system is seen from the host
 #   lab_stop NAME [SECONDS]         clean power off; killed after SECONDS (30) and then returns 1
 #   lab_kill NAME                   SIGKILL everything in it at once (a crash, not a power loss)
+#   lab_powercut NAME [1|2]         cut the power of a machine that was made with LAB_DISK (flags: see
+#                                   fsdown.c; 2); its disk is mounted again, lab_start boots it
 #   lab_reboot NAME                 stop, fresh network, start, wait
 #   lab_rm NAME                     remove the machine without a trace
 #   lab_snapshot NAME DIR           stop it, copy what it changed into DIR, print a LOWER for lab_new
 #   lab_list                        machines that exist: id, owner alive or dead
 #   lab_sweep                       remove the machines of dead owners
-#   lab_prune                       remove cached trees and layers of other recipes that nobody uses
+#   lab_prune                       remove the trees of older recipes, and all layers, that no machine uses
 #   lab_cleanup_all                 remove the machines of this owner (runs by itself at exit)
 #
 # Names: NAME is private to the owner: a script that sources this file gets a fresh LAB_ID, exported,
@@ -41,7 +43,9 @@
 # the id "cli": such machines belong to nobody and live until `lab.sh rm`.
 #
 # Environment: LAB_CACHE (trees; ${XDG_CACHE_HOME:-~/.cache}/maintkit-lab), LAB_RUN (state), LAB_UPPER
-# (where changes go; tmpfs), LAB_MIRROR (another archive for mmdebstrap), LAB_TIMEOUT (lab_exec).
+# (where changes go; tmpfs), LAB_DISK (size: lab_new puts the changes on an ext4 of the machine's own, the
+# only ones whose power can be cut), LAB_MIRROR (another archive for mmdebstrap), LAB_TIMEOUT
+# (lab_exec).
 #
 # Failures are reported on stderr and by status 2; stdout carries only what was asked for.
 
@@ -287,9 +291,9 @@ lab_new() {
 	echo "${above:+$above:}$base" >"$d/lower"
 	echo "$name" >"$d/name"
 	: >"$d/args"
-	if ! mkdir -p "$up/up" "$up/work" "$d/root" || ! _lab_mount "$id"; then
+	if ! mkdir -p "$up/fs" "$d/root" || ! _lab_disk "$up" || ! _lab_mount "$id"; then
 		lab_rm "$name"
-		_lab_die "cannot mount the overlay of machine '$name'"
+		_lab_die "cannot mount the file system of machine '$name'"
 		return
 	fi
 	echo "$name" >"$d/root/etc/hostname"
@@ -299,10 +303,20 @@ lab_new() {
 	od -An -N16 -tx1 /dev/urandom | tr -d ' \n' | sed 's/$/\n/' >"$d/root/etc/machine-id"
 }
 
+# With LAB_DISK the machine's changes go to an ext4 of its own, as quick to lose what nobody synced as can be.
+_lab_disk() {     # UPPER
+	[ -z "${LAB_DISK:-}" ] || {
+		truncate -s "$LAB_DISK" "$1/disk" && mkfs.ext4 -q -F -m 0 "$1/disk" >&2 && _lab_disk_mount "$1"
+	} || return
+	mkdir -p "$1/fs/up" "$1/fs/work"
+}
+
+_lab_disk_mount() { mount -o loop,noauto_da_alloc,commit=300 "$1/disk" "$1/fs"; }
+
 _lab_mount() {     # ID-NAME
 	local d=$LAB_RUN/$1 lower up
 	_lab_read "$d/lower" && lower=$REPLY
-	_lab_read "$d/upper" && up=$REPLY
+	_lab_read "$d/upper" && up=$REPLY/fs
 	mount -t overlay "maintkit-lab-$1" -o "lowerdir=$lower,upperdir=$up/up,workdir=$up/work" "$d/root"
 }
 
@@ -552,6 +566,17 @@ lab_kill() {
 	rm -f "$d/pid" "$d/leader"
 }
 
+lab_powercut() {
+	local name=$1 flag=${2:-2} id d up
+	_lab_find "$name" || return
+	_lab_read "$d/upper" && up=$REPLY
+	[ -e "$up/disk" ] || { _lab_die "machine '$name' has no disk of its own; make it with LAB_DISK=4G"; return; }
+	test_program fsdown && "$REPLY" "$up/fs" "$flag" >&2 || return 2
+	lab_kill "$name"
+	umount "$d/root" && unmount_loop "$up/fs" && _lab_disk_mount "$up" && _lab_mount "$id" ||
+		_lab_die "the disk of '$name' does not come back"
+}
+
 lab_reboot() {
 	lab_stop "$1" && lab_start "$1" && lab_wait "$1" >/dev/null
 }
@@ -570,7 +595,7 @@ _lab_remove() {     # ID-NAME
 	_lab_cgroup_del "$id"
 	_lab_net_del "$id"
 	rmdir "/run/systemd/nspawn/propagate/maintkit-lab-$id" 2>/dev/null
-	[ -z "$up" ] || rm -rf --one-file-system "$up"
+	[ -z "$up" ] || remove_tree "$up"
 	rm -rf --one-file-system "$d"
 }
 
@@ -582,7 +607,7 @@ lab_snapshot() {
 	_lab_read "$d/above" && above=$REPLY
 	# the overlay must not be mounted while its upper directory is read
 	umount "$d/root" || { _lab_die "machine '$name' is in use on the host"; return; }
-	mkdir -p "$dir" && cp -a "$up/up/." "$dir/"
+	mkdir -p "$dir" && cp -a "$up/fs/up/." "$dir/"
 	rc=$?
 	_lab_mount "$id"
 	[ $rc = 0 ] || { _lab_die "cannot copy '$name' to '$dir'"; return; }
@@ -635,7 +660,8 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 	'' | -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 	esac
 	declare -F "lab_$1" >/dev/null || { _lab_say "no command '$1'; see: $0 --help"; exit 2; }
-	if [ -z "${LAB_ID:-}" ]; then LAB_ID=cli LAB_OWNER=none; fi
+	LAB_ID=${LAB_ID:-cli} LAB_OWNER=${LAB_OWNER:-none}
+	[[ $LAB_ID =~ ^[a-z0-9]{1,16}$ ]] || { _lab_say "LAB_ID '$LAB_ID': want a-z and 0-9, at most 16"; exit 2; }
 	_lab_command=lab_$1
 	shift
 	"$_lab_command" "$@"

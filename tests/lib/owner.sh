@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# owner.sh - what belongs to this shell, and how it goes away: at exit, or by the next run.
+# owner.sh - what lab.sh, tap.sh and crash.sh share: what a test owns goes away with it.
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Source it; it may be sourced any number of times.  lab.sh, tap.sh and crash.sh do.
+# Source it; it may be sourced any number of times.
 #
 #   at_exit COMMAND     run COMMAND (one string, evaluated) when this shell ends, however it ends
 #                       short of SIGKILL; the last registered runs first; the script's exit status
@@ -15,6 +15,9 @@
 #                       a process for good, a pid alone may have been given to another since
 #   owner_alive "PID BORN"   is that very process still there (and no zombie)?
 #   remove_tree DIR     unmount what is mounted below DIR, then remove it, staying in its file system
+#   unmount_loop DIR    unmount a file system that lies in a file, and wait until the kernel let go of
+#                       the file: a mount before that would find the old, dead superblock
+#   test_program NAME   path, in REPLY, of tests/lib/NAME.c compiled: by the build, or else here
 
 if ! declare -F at_exit >/dev/null; then
 
@@ -65,6 +68,29 @@ remove_tree() {
 	awk -v p="$1/" 'index($5 "/", p) == 1 { print $5 }' /proc/self/mountinfo | tac |
 		while read -r m; do umount "$m" 2>/dev/null || umount -l "$m"; done
 	rm -rf --one-file-system "$1"
+}
+
+unmount_loop() {
+	local file i
+	file=$(findmnt -n -o SOURCE --mountpoint "$1") && file=$(losetup -n -O BACK-FILE "$file") || return
+	umount "$1" || return
+	for ((i = 0; i < 1000; i++)); do
+		[ -n "$(losetup -j "$file")" ] || return 0
+		sleep .005
+	done
+	echo "the loop device of '$file' does not go away" >&2
+	return 2
+}
+
+test_program() {
+	local lib
+	lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+	REPLY=${BUILD:-$lib/../../build}/tests/$1
+	[ ! -x "$REPLY" ] || return 0
+	[ -n "${_owner_programs:-}" ] || scratch_dir _owner_programs || return
+	REPLY=$_owner_programs/$1
+	[ -x "$REPLY" ] || "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -o "$REPLY" "$lib/$1.c" >&2 ||
+		{ echo "cannot compile '$lib/$1.c'" >&2; return 2; }
 }
 
 scratch_dir() {

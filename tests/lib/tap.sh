@@ -44,7 +44,7 @@ unset "${!DPKG_@}" "${!DEBIAN_@}" "${!DEBCONF_@}" "${!MAINTKIT_@}" CDPATH LANGUA
 export LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC
 umask 022
 
-_tap_count=0 _tap_failed=0 _tap_state=running
+_tap_count=0 _tap_failed=0 _tap_state=running _tap_capture=''
 rc=0 out='' err=''
 
 # Our own copy of stdout: a test may call us with stdout redirected.
