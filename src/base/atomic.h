@@ -1,11 +1,13 @@
 /* Replace a file so that after a crash or power cut it is the old one or the new one.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Order of events: open the directory (path.h rules), lock it, sweep the
- * temporary files that killed runs left, make a temporary file (O_EXCL, 0600,
+ * Order of events: open the directory (path.h rules), sweep the temporary
+ * files that killed runs left, make a temporary file (O_EXCL, 0600, locked,
  * random name ".NAME.maintkit-XXXXXXXXXXXX"), write it, set owner, mode and
- * extended attributes, fsync, close with check, look whether the file is still
- * the one we read, rename, fsync the directory.
+ * extended attributes, fsync, close with check, lock the directory, look
+ * whether the file is still the one we read, rename, fsync the directory.
+ * Between begin and commit the directory is not locked: writing may take long,
+ * and other files in it may be replaced meanwhile.
  *
  * Source of the rule: rename(2) is atomic to readers; only fsync of file and
  * directory make it durable (fsync(2)).
@@ -29,7 +31,9 @@ struct atomic_opts {
 };
 #define ATOMIC_OPTS_INIT { .mode = 0644, .uid = (uid_t)-1, .gid = (gid_t)-1, .may_exist_equal = true }
 
-/* Returns 0 replaced, 1 was already so, -1 error with the old file intact. */
+/* Returns 0 replaced, 1 was already so (and is on the disk), -1 error with the
+ * old file intact, or, when the directory alone could not be written out, with
+ * the new one in place. */
 int atomic_replace(const struct root *root, const char *path, const void *data, size_t len,
 		   const struct atomic_opts *opts, struct err *err) MUST_CHECK;
 
@@ -43,12 +47,13 @@ int atomic_replace(const struct root *root, const char *path, const void *data, 
  */
 struct atomic {
 	int fd, dirfd;
+	int hold;		/* duplicate of fd: keeps the temporary file locked until it is renamed */
 	char *temp, *name, *path;
 	struct atomic_opts opts;
 	bool had_old;
 	struct stat old;
 };
-#define ATOMIC_INIT { .fd = -1, .dirfd = -1 }
+#define ATOMIC_INIT { .fd = -1, .dirfd = -1, .hold = -1 }
 int atomic_begin(struct atomic *a, const struct root *root, const char *path,
 		 const struct atomic_opts *opts, struct err *err) MUST_CHECK;
 int atomic_commit(struct atomic *a, struct err *err) MUST_CHECK;

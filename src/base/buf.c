@@ -169,8 +169,8 @@ int buf_write_fd(const struct buf *b, int fd, struct err *err)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return err_sys(err, errno, "write");
+		if (n <= 0)	/* 0: a device that takes nothing; it would for ever */
+			return err_sys(err, n ? errno : EIO, "write");
 		done += (size_t)n;
 	}
 	return 0;

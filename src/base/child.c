@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,7 +24,9 @@
 #define NOT_RUN 127
 
 static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
-static const char path_variable[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+static const char *const plain_env[] = {
+	"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/",
+};
 
 char *child_find(const char *name)
 {
@@ -53,8 +56,9 @@ struct run {
 	const char *program;
 	char **env;
 	const char *user;	/* login name for initgroups, when dropping */
-	pid_t pid;
+	pid_t pid, parent;
 	int in, out, errs, report;	/* -1 when not piped */
+	int ended;			/* pidfd, readable when the child has ended; -1 where the kernel has none */
 	size_t in_done;
 };
 
@@ -98,10 +102,15 @@ static int become(const struct run *r)
 	return 0;
 }
 
-/* Put fd at number want; the sources are all >= 3 (make_pipe, keep_high). */
+/* Put fd at number want; the sources are all >= 4 (keep_high). */
 static int place(int fd, int want)
 {
-	return dup2(fd, want) < 0 ? -1 : 0;
+	int rc;
+
+	do
+		rc = dup2(fd, want);
+	while (rc < 0 && (errno == EINTR || errno == EBUSY));
+	return rc < 0 ? -1 : 0;
 }
 
 __attribute__((noreturn))
@@ -123,6 +132,11 @@ static void in_child(const struct run *r, int in, int out, int errs, int report)
 	umask(022);
 	if (become(r) < 0 || chdir(r->c->cwd ? r->c->cwd : "/") < 0)
 		goto failed;
+	/* A change of the user clears it (prctl(2)), so it comes after that. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+		goto failed;
+	if (getppid() != r->parent)
+		_exit(NOT_RUN);
 	execve(r->program, (char *const *)(uintptr_t)r->c->argv, r->env);
 failed:;
 	int code = errno;
@@ -149,9 +163,12 @@ static int make_pipe(int ends[2], struct err *err)
 		return err_sys(err, errno, "make a pipe");
 	ends[0] = keep_high(ends[0]);
 	ends[1] = keep_high(ends[1]);
-	if (ends[0] < 0 || ends[1] < 0)
-		return err_sys(err, errno, "make a pipe");
-	return 0;
+	if (ends[0] >= 0 && ends[1] >= 0)
+		return 0;
+	err_sys(err, errno, "make a pipe");
+	mem_close_cleanup(&ends[0]);
+	mem_close_cleanup(&ends[1]);
+	return -1;
 }
 
 static int high_dup(int fd, struct err *err)
@@ -233,22 +250,38 @@ static void run_release(struct run *r)
 	mem_close_cleanup(&r->out);
 	mem_close_cleanup(&r->errs);
 	mem_close_cleanup(&r->report);
+	mem_close_cleanup(&r->ended);
 	free(r->env);
 }
 
+static bool same_variable(const char *a, const char *b)
+{
+	size_t len = strcspn(a, "=");
+
+	return strncmp(a, b, len + 1) == 0;
+}
+
+/* No name twice: programs differ in whether the first or the last counts. */
 static void build_env(struct run *r)
 {
+	const char *const *more = r->c->env;
 	size_t n = 0;
 
-	while (r->c->env && r->c->env[n])
+	while (more && more[n])
 		n++;
-	/* Later entries win nowhere: getenv(3) takes the first, so the caller's come first. */
-	r->env = xcalloc(n + 4, sizeof(*r->env));
+	r->env = xcalloc(n + ARRAY_LEN(plain_env) + 1, sizeof(*r->env));
 	for (size_t i = 0; i < n; i++)
-		r->env[i] = (char *)(uintptr_t)r->c->env[i];
-	r->env[n] = (char *)(uintptr_t)path_variable;
-	r->env[n + 1] = (char *)(uintptr_t)"LANG=C.UTF-8";
-	r->env[n + 2] = (char *)(uintptr_t)"HOME=/";
+		r->env[i] = (char *)(uintptr_t)more[i];
+	size_t given = n;
+
+	for (size_t i = 0; i < ARRAY_LEN(plain_env); i++) {
+		bool taken = false;
+
+		for (size_t k = 0; k < given; k++)
+			taken = taken || same_variable(plain_env[i], more[k]);
+		if (!taken)
+			r->env[n++] = (char *)(uintptr_t)plain_env[i];
+	}
 }
 
 /* The child tells a failed exec through the pipe; nothing comes when it worked. */
@@ -262,8 +295,13 @@ static int read_report(struct run *r, struct err *err)
 	while (n < 0 && errno == EINTR);
 	if (n == 0)
 		return 0;
-	waitpid(r->pid, NULL, 0);
-	return err_sys(err, n == sizeof(code) ? code : EIO, "run '%s'", r->program);
+	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	err_sys(err, n == sizeof(code) ? code : EIO, "run '%s'", r->program);
+	/* Its interpreter or its working directory: the program itself is there. */
+	if (err && err->kind == ERR_ABSENT)
+		err->kind = ERR_FAIL;
+	return -1;
 }
 
 static void feed(struct run *r)
@@ -283,7 +321,7 @@ static void drain(int *fd, struct buf *into, size_t cap)
 	char chunk[16384];
 	ssize_t n = read(*fd, chunk, sizeof(chunk));
 
-	if (n < 0 && errno == EINTR)
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
 		mem_close_cleanup(fd);
@@ -296,34 +334,54 @@ static void drain(int *fd, struct buf *into, size_t cap)
 		explicit_bzero(chunk, sizeof(chunk));
 }
 
-/* Move bytes until all pipes are closed. 0 done, 1 time is up. */
-static int pump(struct run *r, long long end)
+/* One round of moving bytes. 1 something moved, 0 nothing within wait_ms, -1
+ * poll(2) itself failed. *ended: the child was seen to have ended before. */
+static int pump_once(struct run *r, int wait_ms, bool *ended)
 {
 	size_t cap = r->c->cap ? r->c->cap : DEFAULT_CAP;
+	struct pollfd p[4] = {
+		{ .fd = r->in, .events = POLLOUT },
+		{ .fd = r->out, .events = POLLIN },
+		{ .fd = r->errs, .events = POLLIN },
+		{ .fd = *ended ? -1 : r->ended, .events = POLLIN },
+	};
+	int n = poll(p, 4, wait_ms);
+
+	if (n < 0)
+		return errno == EINTR ? 1 : -1;
+	if (p[0].revents)
+		feed(r);
+	if (p[1].revents)
+		drain(&r->out, r->c->out, cap);
+	if (p[2].revents)
+		drain(&r->errs, r->c->errs, cap);
+	*ended = *ended || p[3].revents;
+	return n > 0;
+}
+
+/* Move bytes until all pipes are closed, or the child has ended and they are
+ * empty. 0 done, 1 time is up. */
+static int pump(struct run *r, long long end)
+{
+	bool ended = false;
 
 	while (r->in >= 0 || r->out >= 0 || r->errs >= 0) {
-		struct pollfd p[3] = {
-			{ .fd = r->in, .events = POLLOUT },
-			{ .fd = r->out, .events = POLLIN },
-			{ .fd = r->errs, .events = POLLIN },
-		};
 		long long left = end < 0 ? -1 : end - now_ms();
 
 		if (end >= 0 && left <= 0)
 			return 1;
-		if (poll(p, 3, (int)left) < 0)
-			continue;
-		if (p[0].revents)
-			feed(r);
-		if (p[1].revents)
-			drain(&r->out, r->c->out, cap);
-		if (p[2].revents)
-			drain(&r->errs, r->c->errs, cap);
+		if (ended)	/* nobody reads it any more */
+			mem_close_cleanup(&r->in);
+		int moved = pump_once(r, ended ? 0 : (int)left, &ended);
+
+		if (moved < 0 || (ended && moved == 0))
+			return moved < 0;
 	}
 	return 0;
 }
 
-/* Wait for the child until end (< 0: for ever). 0 reaped, 1 time is up. */
+/* Wait for the child until end (< 0: for ever). 0 reaped, 1 time is up, -1 its
+ * status is lost (somebody else reaped it). */
 static int reap(pid_t pid, int *status, long long end)
 {
 	struct timespec pause = { .tv_nsec = 500000 };
@@ -333,10 +391,8 @@ static int reap(pid_t pid, int *status, long long end)
 
 		if (got == pid)
 			return 0;
-		if (got < 0 && errno != EINTR) {
-			*status = 0;
-			return 0;
-		}
+		if (got < 0 && errno != EINTR)
+			return -1;
 		if (end >= 0 && now_ms() >= end)
 			return 1;
 		if (end >= 0)
@@ -351,14 +407,13 @@ static int stop_late_child(struct run *r, int timeout_ms, struct err *err)
 	int status;
 
 	kill(-r->pid, SIGTERM);
-	if (reap(r->pid, &status, now_ms() + TERM_GRACE_MS)) {
-		kill(-r->pid, SIGKILL);
+	int reaped = reap(r->pid, &status, now_ms() + TERM_GRACE_MS);
+
+	kill(-r->pid, SIGKILL);	/* also what it may have left in its group */
+	if (reaped == 1)
 		reap(r->pid, &status, -1);
-	} else {
-		kill(-r->pid, SIGKILL);	/* what it may have left in its group */
-	}
-	return err_set(err, ERR_BACKEND, "'%s' did not finish within %d seconds and was stopped",
-		       r->program, timeout_ms / 1000);
+	return err_set(err, ERR_BACKEND, "'%s' did not finish within %g seconds and was stopped",
+		       r->program, timeout_ms / 1000.0);
 }
 
 static int await(struct run *r, struct err *err)
@@ -367,16 +422,45 @@ static int await(struct run *r, struct err *err)
 	long long end = timeout < 0 ? -1 : now_ms() + timeout;
 	int status;
 
-	if (pump(r, end) || reap(r->pid, &status, end))
+	int rc = pump(r, end) ? 1 : reap(r->pid, &status, end);
+
+	if (rc > 0)
 		return stop_late_child(r, timeout, err);
+	if (rc < 0)
+		return err_sys(err, ECHILD, "exit status of '%s'", r->program);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static void ignore_sigpipe(struct sigaction *old)
-{
-	struct sigaction ign = { .sa_handler = SIG_IGN };
+/* SIGPIPE: a program that does not read its stdin must not end us. SIGCHLD:
+ * when whoever started us ignored it, exit statuses would be lost (wait(2)). */
+struct dispositions { struct sigaction pipe, child; };
 
-	sigaction(SIGPIPE, &ign, old);
+static void set_signals(struct dispositions *old)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+
+	sigaction(SIGPIPE, &ignore, &old->pipe);
+	sigaction(SIGCHLD, NULL, &old->child);
+	if (old->child.sa_handler == SIG_IGN)
+		sigaction(SIGCHLD, &standard, NULL);
+}
+
+static void restore_signals(const struct dispositions *old)
+{
+	sigaction(SIGPIPE, &old->pipe, NULL);
+	if (old->child.sa_handler == SIG_IGN)
+		sigaction(SIGCHLD, &old->child, NULL);
+}
+
+static int open_pidfd(pid_t pid)
+{
+#ifdef SYS_pidfd_open
+	return (int)syscall(SYS_pidfd_open, pid, 0);	/* close-on-exec by itself */
+#else
+	(void)pid;
+	return -1;
+#endif
 }
 
 static int start(struct run *r, struct err *err)
@@ -385,12 +469,14 @@ static int start(struct run *r, struct err *err)
 
 	if (prepare_streams(r, &e, err) < 0)
 		return -1;
+	r->parent = getpid();
 	r->pid = fork();
 	if (r->pid < 0)
 		return err_sys(err, errno, "start '%s'", r->program);
 	if (r->pid == 0)
 		in_child(r, e.in, e.out, e.errs, e.report);
 	setpgid(r->pid, r->pid);
+	r->ended = open_pidfd(r->pid);
 	return 0;
 }
 
@@ -398,9 +484,9 @@ int child_run(const struct child *c, struct err *err)
 {
 	AUTO_FREE char *program = child_find(c->argv[0]);
 	CLEANUP(run_release) struct run r = {
-		.c = c, .program = program, .in = -1, .out = -1, .errs = -1, .report = -1,
+		.c = c, .program = program, .in = -1, .out = -1, .errs = -1, .report = -1, .ended = -1,
 	};
-	struct sigaction old;
+	struct dispositions old;
 
 	if (!program)
 		return err_set(err, ERR_BACKEND, "program '%s' is not installed", c->argv[0]);
@@ -412,10 +498,10 @@ int child_run(const struct child *c, struct err *err)
 		r.user = pw->pw_name;
 	}
 	build_env(&r);
-	ignore_sigpipe(&old);
+	set_signals(&old);
 	int rc = start(&r, err) < 0 || read_report(&r, err) < 0 ? -1 : await(&r, err);
 
-	sigaction(SIGPIPE, &old, NULL);
+	restore_signals(&old);
 	return rc;
 }
 

@@ -6,7 +6,9 @@
  * asked), stdin is /dev/null or the given bytes, descriptors from 3 on are
  * closed, an exec that fails is told through a pipe as an error of ours and
  * never looks like an exit status of the program. On timeout: TERM, after two
- * seconds KILL, to the child's whole process group.
+ * seconds KILL, to the child's whole process group. The program gets a TERM
+ * when we end before it. Once it has ended, what is in the pipes is read and
+ * nothing more: a daemon that it left behind with our pipe is not waited for.
  */
 #ifndef MAINTKIT_CHILD_H
 #define MAINTKIT_CHILD_H
@@ -16,7 +18,7 @@
 
 struct child {
 	const char *const *argv;	/* argv[0]: absolute path, or a bare name looked up in the fixed list */
-	const char *const *env;		/* more "NAME=value" strings, or NULL */
+	const char *const *env;		/* more "NAME=value" strings, before and instead of those above, or NULL */
 	const char *cwd;		/* default "/" */
 	const void *in;			/* bytes for stdin, or NULL */
 	size_t in_len;

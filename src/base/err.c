@@ -9,18 +9,37 @@
 
 static const char ellipsis[] = "...";
 
-/* Copy text into the object, marking where it had to be cut. */
-static void store(struct err *err, const char *text)
+/* The longest part of text, at most max bytes, that does not end within a UTF-8 character. */
+static size_t whole_characters(const char *text, size_t max)
 {
 	size_t len = strlen(text);
 
-	if (len >= sizeof(err->text)) {
-		len = sizeof(err->text) - sizeof(ellipsis);
-		memcpy(err->text, text, len);
-		memcpy(err->text + len, ellipsis, sizeof(ellipsis));
+	if (len <= max)
+		return len;
+	for (len = max; len && ((unsigned char)text[len] & 0xc0) == 0x80; len--)
+		;
+	return len;
+}
+
+/* Copy front and tail into the object; where they do not fit, front is cut and
+ * marked, or tail when front alone is not what is too long. */
+static void store(struct err *err, const char *front, const char *tail)
+{
+	size_t size = sizeof(err->text) - 1, room = size - strlen(ellipsis);
+	size_t front_len = strlen(front), tail_len = strlen(tail);
+
+	if (front_len + tail_len <= size) {
+		memcpy(err->text, front, front_len);
+		memcpy(err->text + front_len, tail, tail_len + 1);
 		return;
 	}
-	memcpy(err->text, text, len + 1);
+	if (tail_len > room / 2)
+		tail_len = whole_characters(tail, room / 2);
+	front_len = whole_characters(front, room - tail_len);
+	memcpy(err->text, front, front_len);
+	memcpy(err->text + front_len, ellipsis, strlen(ellipsis));
+	memcpy(err->text + front_len + strlen(ellipsis), tail, tail_len);
+	err->text[front_len + strlen(ellipsis) + tail_len] = '\0';
 }
 
 static char *format(const char *fmt, va_list ap)
@@ -37,7 +56,7 @@ static void fill(struct err *err, enum err_kind kind, int sys, const char *text)
 	err->kind = kind;
 	err->sys = sys;
 	err->lib = 0;
-	store(err, text);
+	store(err, text, "");
 }
 
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...)
@@ -77,7 +96,7 @@ void err_prefix(struct err *err, const char *fmt, ...)
 	AUTO_FREE char *front = format(fmt, ap);
 	va_end(ap);
 	AUTO_FREE char *text = xasprintf("%s: %s", front, err->text);
-	store(err, text);
+	store(err, text, "");
 }
 
 void err_hint(struct err *err, const char *fmt, ...)
@@ -89,8 +108,9 @@ void err_hint(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	AUTO_FREE char *advice = format(fmt, ap);
 	va_end(ap);
-	AUTO_FREE char *text = xasprintf("%s; %s", err->text, advice);
-	store(err, text);
+	AUTO_FREE char *front = xstrdup(err->text);
+	AUTO_FREE char *tail = xasprintf("; %s", advice);
+	store(err, front, tail);
 }
 
 void err_clear(struct err *err)

@@ -32,7 +32,8 @@ struct err {
 	enum err_kind kind;
 	int sys;		/* errno, or 0 */
 	unsigned lib;		/* the library's own code (MariaDB errno, gpgme code), or 0 */
-	char text[2048];	/* one or more lines, no trailing line feed; cut with "..." when longer */
+	char text[2048];	/* one or more lines, no trailing line feed; cut with "..." when longer,
+				 * but never in the middle of a UTF-8 character */
 };
 
 #define ERR_INIT { .kind = ERR_NONE }
@@ -44,7 +45,7 @@ int err_sys(struct err *err, int errnum, const char *fmt, ...) PRINTF(3, 4);
 
 /* "context: text". */
 void err_prefix(struct err *err, const char *fmt, ...) PRINTF(2, 3);
-/* "text; advice". */
+/* "text; advice". Advice is what helps: where both are too long, the text is cut. */
 void err_hint(struct err *err, const char *fmt, ...) PRINTF(2, 3);
 
 void err_clear(struct err *err);

@@ -4,8 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include "lock.h"
+
+#define DIR_LOCK_MS 2000
 
 static long long now_ms(void)
 {
@@ -40,9 +44,40 @@ int lock_fd(int fd, const char *what, int timeout_ms, struct err *err)
 
 int lock_file(const struct root *root, const char *path, int timeout_ms, struct err *err)
 {
-	AUTO_FD int fd = path_open(root, path, O_RDWR | O_CREAT, 0600, 0, err);
+	/* Whoever held the lock may have removed the file (a purge): then we hold
+	 * a lock that nobody else will ever see, and begin again. */
+	for (;;) {
+		AUTO_FD int fd = path_open(root, path, O_RDWR | O_CREAT | O_NONBLOCK, 0600, 0, err);
+		struct stat st;
 
-	if (fd < 0 || lock_fd(fd, path, timeout_ms, err) < 0)
-		return -1;
-	return MOVE_FD(fd);
+		if (fd < 0 || lock_fd(fd, path, timeout_ms, err) < 0)
+			return -1;
+		if (fstat(fd, &st) < 0)
+			return err_sys(err, errno, "'%s'", path);
+		if (!S_ISREG(st.st_mode))
+			return err_set(err, ERR_FAIL, "'%s%s' is not a regular file", root->prefix, path);
+		if (st.st_nlink)
+			return MOVE_FD(fd);
+	}
+}
+
+static bool others_may_open(int dirfd)
+{
+	struct stat st;
+
+	return fstat(dirfd, &st) == 0 &&
+	       ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 044));
+}
+
+int lock_dir(int fd, const char *what, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (lock_fd(fd, what, DIR_LOCK_MS, &why) == 0)
+		return 0;
+	if (why.kind == ERR_BUSY && others_may_open(fd))
+		return 0;
+	if (err)
+		*err = why;
+	return -1;
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -15,6 +14,7 @@
 static const char *program = "maintkit";
 static enum log_level shown = LOG_INFO_LEVEL;
 static int file = -1;
+static bool own_system = true;
 
 void log_init(const char *name)
 {
@@ -39,12 +39,42 @@ static gid_t log_group(const struct root *root)
 void log_open_file(const struct root *root, const char *path)
 {
 	struct err err = ERR_INIT;
+	struct stat st;
 
-	file = path_open(root, path, O_WRONLY | O_APPEND | O_CREAT, 0640, 0, &err);
+	own_system = !root_is_foreign(root);
+	/* O_NONBLOCK: a FIFO in its place must not hang us. */
+	file = path_open(root, path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0640, 0, &err);
 	if (file < 0)
 		return;
+	if (fstat(file, &st) < 0 || !S_ISREG(st.st_mode)) {
+		mem_close_cleanup(&file);
+		return;
+	}
 	if (geteuid() == 0 && fchown(file, 0, log_group(root)) < 0)
 		return;	/* stays root's own: stricter than wanted */
+}
+
+/* Text with its control characters made visible: C0, DEL and, in UTF-8, C1. */
+static void add_clean(struct buf *out, const char *text, const char *line_end)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p == '\n')
+			buf_adds(out, line_end);
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			buf_addf(out, "\\x%02x", *++p);
+		else if ((*p < 0x20 && *p != '\t') || *p == 0x7f)
+			buf_addf(out, "\\x%02x", *p);
+		else
+			buf_addc(out, (char)*p);
+	}
+}
+
+static void write_whole(int fd, const struct buf *line)
+{
+	/* One write, so that lines of two programs do not mix. Where it fails
+	 * there is nobody left to tell. */
+	ssize_t ignored = write(fd, line->p, line->len);
+	(void)ignored;
 }
 
 static void to_file(const char *level, const char *text)
@@ -57,9 +87,7 @@ static void to_file(const char *level, const char *text)
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	buf_addf(&line, "%s %s[%ld]: %s%s\n", stamp, program, (long)getpid(), level, text);
-	/* One write, so that lines of two programs do not mix. */
-	ssize_t ignored = write(file, line.p, line.len);
-	(void)ignored;
+	write_whole(file, &line);
 }
 
 static void say(enum log_level level, const char *word, int priority, const char *fmt, va_list ap)
@@ -70,14 +98,23 @@ static void say(enum log_level level, const char *word, int priority, const char
 		return;
 	buf_vaddf(&text, fmt, ap);
 	if (level <= shown) {
-		fprintf(stderr, "%s: %s%s\n", program, word, text.p);
-		fflush(stderr);
+		AUTO_BUF line = BUF_INIT;
+
+		buf_addf(&line, "%s: %s", program, word);
+		add_clean(&line, text.p, "\n");
+		buf_addc(&line, '\n');
+		write_whole(STDERR_FILENO, &line);
 	}
 	if (file < 0 || level == LOG_DEBUG_LEVEL)
 		return;
-	to_file(word, text.p);
+	AUTO_BUF flat = BUF_INIT;
+
+	add_clean(&flat, text.p, " | ");
+	to_file(word, flat.p);
+	if (!own_system)
+		return;
 	openlog(program, LOG_PID, LOG_DAEMON);
-	syslog(priority, "%s%s", word, text.p);
+	syslog(priority, "%s%s", word, flat.p);
 	closelog();
 }
 

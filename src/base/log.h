@@ -5,8 +5,11 @@
  * "maintkit-sql: warning: ..."; stdout is never touched (debconf owns it in a
  * maintainer script). Lines of level info and above also go to the package's
  * log file when log_open_file() was called, with a UTC time stamp, and to
- * syslog (that is journald) with facility daemon. No secret and no patient data
- * may be passed.
+ * syslog (that is journald; not when working below another root) with facility
+ * daemon. Control characters come out as \xHH, so that a name cannot forge a
+ * line or steer a terminal; a line feed ends a line on stderr and is " | " in
+ * the file, where every record is one line. No secret and no patient data may
+ * be passed.
  */
 #ifndef MAINTKIT_LOG_H
 #define MAINTKIT_LOG_H

@@ -15,7 +15,6 @@
 #include "temp.h"
 
 #define MAX_LINKS 40	/* as the kernel's own limit (path_resolution(7)) */
-#define DIR_LOCK_MS 10000
 
 int root_init(struct root *root, const char *prefix, struct err *err)
 {
@@ -57,6 +56,13 @@ char *path_dirname(const char *path)
 	return xstrndup(path, (size_t)(slash - path));
 }
 
+/* Who but root and we could have made, or exchanged, the entries of a directory? */
+enum trust {
+	TRUST_NONE,	/* somebody else */
+	TRUST_STICKY,	/* nobody, if they belong to root or us: restricted deletion */
+	TRUST_FULL,	/* nobody */
+};
+
 /* The state of a walk: where we are (descriptor and physical path) and what
  * is still to come. */
 struct walk {
@@ -64,6 +70,7 @@ struct walk {
 	const char *asked;	/* for messages */
 	unsigned flags;
 	int fd;			/* O_PATH */
+	enum trust trust;	/* in fd's entries, see judge() */
 	struct buf here;	/* physical path of fd below the root, "" = root */
 	struct buf rest;	/* components still to come, separated by '/' */
 	int links;
@@ -77,13 +84,45 @@ static void walk_release(struct walk *w)
 	buf_release(&w->rest);
 }
 
-static int walk_restart(struct walk *w, struct err *err)
+static bool trusted_owner(uid_t uid)
 {
+	return uid == 0 || uid == geteuid();
+}
+
+/* A directory, reached through entries that were trusted or not. */
+static enum trust judge(const struct stat *dir, bool reached)
+{
+	if (!reached || !trusted_owner(dir->st_uid))
+		return TRUST_NONE;
+	if (!(dir->st_mode & 022))
+		return TRUST_FULL;
+	return dir->st_mode & S_ISVTX ? TRUST_STICKY : TRUST_NONE;
+}
+
+/* Step into the directory fd, which the walk owns from now on. */
+static int walk_into(struct walk *w, int fd, struct err *err)
+{
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		err_sys(err, errno, "'%s%s'", w->root->prefix, w->asked);
+		mem_close_cleanup(&fd);
+		return -1;
+	}
+	bool reached = w->trust == TRUST_FULL || (w->trust == TRUST_STICKY && trusted_owner(st.st_uid));
+
 	if (w->fd >= 0)
 		close(w->fd);
+	w->fd = fd;
+	w->trust = judge(&st, reached);
+	return 0;
+}
+
+static int walk_restart(struct walk *w, struct err *err)
+{
 	buf_reset(&w->here);
-	w->fd = openat(w->root->fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return w->fd < 0 ? err_sys(err, errno, "'%s%s'", w->root->prefix, w->asked) : 0;
+	w->trust = TRUST_FULL;	/* the caller chose the root */
+	return walk_into(w, openat(w->root->fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), err);
 }
 
 /* Continue from the root with FRONT "/" the rest. */
@@ -97,22 +136,13 @@ static int walk_redirect(struct walk *w, const char *front, struct err *err)
 	return walk_restart(w, err);
 }
 
-static bool trusted_owner(uid_t uid)
-{
-	return uid == 0 || uid == geteuid();
-}
-
 /* Follow the link NAME in the current directory if only root could have put
  * it there (path.h); else refuse. */
 static int walk_link(struct walk *w, const char *name, const struct stat *link, struct err *err)
 {
-	struct stat dir;
 	char target[PATH_MAX];
 
-	if (fstat(w->fd, &dir) < 0)
-		return err_sys(err, errno, "'%s%s'", w->root->prefix, w->asked);
-	if ((w->flags & PATH_NO_LINKS) || !trusted_owner(link->st_uid) ||
-	    !trusted_owner(dir.st_uid) || (dir.st_mode & 022)) {
+	if ((w->flags & PATH_NO_LINKS) || !trusted_owner(link->st_uid) || w->trust != TRUST_FULL) {
 		err_set(err, ERR_FAIL, "'%s%s': '%s/%s' is a symbolic link, which is not followed here",
 			w->root->prefix, w->asked, w->here.p, name);
 		if (err)
@@ -125,6 +155,8 @@ static int walk_link(struct walk *w, const char *name, const struct stat *link, 
 
 	if (n <= 0)
 		return err_sys(err, n ? errno : ENOENT, "'%s%s'", w->root->prefix, w->asked);
+	if ((size_t)n == sizeof(target) - 1)
+		return err_sys(err, ENAMETOOLONG, "'%s%s'", w->root->prefix, w->asked);
 	target[n] = '\0';
 	AUTO_FREE char *front = target[0] == '/' ? xstrdup(target)
 						 : xasprintf("%s/%s", w->here.p, target);
@@ -147,8 +179,8 @@ static int walk_enter(struct walk *w, const char *name, struct err *err)
 	struct stat st;
 
 	if (fd >= 0) {
-		close(w->fd);
-		w->fd = fd;
+		if (walk_into(w, fd, err) < 0)
+			return -1;
 		buf_addf(&w->here, "/%s", name);
 		return 0;
 	}
@@ -304,6 +336,30 @@ static int finish_dir(int fd, mode_t mode, uid_t uid, gid_t gid)
 	return fchmod(fd, mode) < 0 || fsync(fd) < 0 ? -1 : 0;
 }
 
+static int be_dir(const struct root *root, const char *path, struct err *err)
+{
+	AUTO_FD int fd = path_open_dir(root, path, 0, err);
+
+	return fd < 0 ? -1 : 0;
+}
+
+/* Put the finished directory in place, unless something is there by now. */
+static int place_dir(int parent, const char *temp, const char *name)
+{
+	struct stat st;
+
+	if (renameat2(parent, temp, parent, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -1;
+	/* A file system that does not know the flag (NFS, FUSE). */
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(parent, temp, parent, name);
+}
+
 /* Make one directory so that it is there with its owner and mode, or not at all. */
 static int make_dir(const struct root *root, const char *path, mode_t mode, uid_t uid, gid_t gid,
 		    struct err *err)
@@ -311,7 +367,7 @@ static int make_dir(const struct root *root, const char *path, mode_t mode, uid_
 	const char *name;
 	AUTO_FD int parent = path_open_parent(root, path, 0, &name, err);
 
-	if (parent < 0 || lock_fd(parent, path, DIR_LOCK_MS, err) < 0 ||
+	if (parent < 0 || lock_dir(parent, path, err) < 0 ||
 	    temp_sweep(parent, name, err) < 0)
 		return -1;
 	AUTO_FREE char *temp = temp_name(name);
@@ -321,21 +377,32 @@ static int make_dir(const struct root *root, const char *path, mode_t mode, uid_
 	AUTO_FD int fd = openat(parent, temp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0 || finish_dir(fd, mode, uid, gid) < 0 ||
-	    renameat2(parent, temp, parent, name, RENAME_NOREPLACE) < 0) {
+	    place_dir(parent, temp, name) < 0) {
 		int saved = errno;
 
 		unlinkat(parent, temp, AT_REMOVEDIR);
-		if (saved == EEXIST)
-			return 0;
+		if (saved == EEXIST)	/* made by somebody else meanwhile, or no directory at all */
+			return be_dir(root, path, err);
 		return err_sys(err, saved, "make directory '%s%s'", root->prefix, path);
 	}
 	return fsync(parent) < 0 ? err_sys(err, errno, "'%s%s'", root->prefix, path) : 0;
 }
 
-int path_mkdirs(const struct root *root, const char *path, mode_t mode, uid_t uid, gid_t gid,
+/* A path without blank components at its end: "/a//" -> "/a". */
+static char *without_slashes(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return xstrndup(path, len);
+}
+
+int path_mkdirs(const struct root *root, const char *asked, mode_t mode, uid_t uid, gid_t gid,
 		struct err *err)
 {
 	struct err why = ERR_INIT;
+	AUTO_FREE char *path = without_slashes(asked);
 	AUTO_FD int fd = path_open_dir(root, path, 0, &why);
 
 	if (fd >= 0)

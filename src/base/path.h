@@ -8,10 +8,11 @@
  * Links: root helpers work in directories that a service user can write, so a
  * component that is a symbolic link is refused. The one exception, unless
  * PATH_NO_LINKS is given, is a directory component that is a link owned by
- * root (or by us) and lying in a directory that only root (or we) can write:
- * that is how administrators move /var/lib to a bigger disk, and nobody else
- * could have put it there. Such a link is resolved inside the root. The last
- * component of a file is never followed.
+ * root (or by us) and lying in a directory that only root (or we) can write,
+ * below such directories only (a sticky one of root's may be among them, as
+ * /tmp is): that is how administrators move /var/lib to a bigger disk, and
+ * nobody else could have put it there. Such a link is resolved inside the
+ * root. The last component of a file is never followed.
  */
 #ifndef MAINTKIT_PATH_H
 #define MAINTKIT_PATH_H
@@ -52,7 +53,7 @@ int path_stat(const struct root *root, const char *path, struct stat *st, struct
  * above max bytes are refused. st may be NULL; it describes what was read. */
 int path_read_file(const struct root *root, const char *path, struct buf *out, size_t max,
 		   struct stat *st, struct err *err) MUST_CHECK;
-/* mkdir -p; new directories get mode exactly (whatever the umask), owner and
+/* mkdir -p, for the last component too a directory or an error; new directories get mode exactly (whatever the umask), owner and
  * group (-1: leave), the existing ones are left as they are. fsyncs parents. */
 int path_mkdirs(const struct root *root, const char *path, mode_t mode, uid_t uid, gid_t gid,
 		struct err *err) MUST_CHECK;

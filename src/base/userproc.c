@@ -41,8 +41,14 @@ static int close_others(const struct userproc_opts *o, int result)
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *d;
 
-	if (!dir)
-		return -1;
+	if (!dir) {	/* a chroot without /proc */
+		long max = sysconf(_SC_OPEN_MAX);
+
+		for (int fd = 3; fd < (max > 0 && max < 65536 ? max : 65536); fd++)
+			if (fd != result && !kept(o, fd))
+				close(fd);
+		return 0;
+	}
 	while ((d = readdir(dir))) {
 		int fd = atoi(d->d_name);
 
@@ -219,8 +225,6 @@ static int receive_output(int fd, size_t len, struct buf *out, long long end)
 {
 	AUTO_BUF bytes = BUF_SECRET_INIT;
 
-	if (len > OUT_MAX)
-		return -1;
 	buf_reserve(&bytes, len + 1);
 	int rc = receive(fd, bytes.p, len, end);
 
@@ -261,6 +265,10 @@ int userproc_wait(struct userproc *u, struct buf *out, struct err *err)
 	struct verdict v = { 0 };
 	int rc = receive(u->fd, &v, sizeof(v), end);
 
+	if (rc == 0 && v.out_len > OUT_MAX) {
+		userproc_stop(u);	/* it would wait for ever for us to read it */
+		return err_set(err, ERR_FAIL, "a child process gave more than %u bytes", OUT_MAX);
+	}
 	if (rc == 0)
 		rc = receive_output(u->fd, v.out_len, out, end);
 	if (rc < 0) {

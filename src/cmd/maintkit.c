@@ -37,7 +37,7 @@ static const struct {
 
 static void usage(FILE *f)
 {
-	fputs("Usage: maintkit [-p PACKAGE] [--root DIR] COMMAND VERB [ARGUMENT]...\n"
+	fputs("Usage: maintkit [-p PACKAGE] [--root DIR] [--profile FILE] [-q|-v] COMMAND VERB [ARGUMENT]...\n"
 	      "Manage the state of a package that dpkg does not manage.\n\nCommands:\n", f);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].summary);
@@ -91,6 +91,16 @@ static const char *option_value(char **argv, int *i, const char *lng, const char
 	return NULL;
 }
 
+static bool is_plain(const char *option)
+{
+	static const char *const plain[] = { "-q", "--quiet", "-v", "--verbose" };
+
+	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+		if (strcmp(option, plain[i]) == 0)
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
@@ -118,6 +128,8 @@ int main(int argc, char **argv)
 			strv_addf(&out, "--root=%s", v);
 		} else if ((v = option_value(argv, &i, "--profile", NULL))) {
 			strv_addf(&out, "--profile=%s", v);
+		} else if (is_plain(argv[i])) {
+			strv_add(&out, argv[i]);
 		} else {
 			return complain("there is no option", argv[i], " here");
 		}

@@ -161,13 +161,16 @@ static int run_run(struct tool *t, int argc UNUSED, char **argv UNUSED, struct e
 		log_info("nothing is pending");
 		return 0;
 	}
-	if (t->dry_run) {
-		pending_free(list, n);
+	pending_free(list, n);
+	if (t->dry_run)
 		return run_list(t, 0, NULL, err);
-	}
-	/* The package's own lock is for the steps; this one keeps two runs apart. */
+	/* The package's own lock is for the steps; this one keeps two runs apart.
+	 * What a run before us has done meanwhile is not done again. */
 	AUTO_FD int lock = lock_file(&t->root, path, 0, err);
-	int rc = lock < 0 ? -1 : run_all(t, list, n, err);
+
+	if (lock < 0 || pending_list(t->profile, &t->root, &list, &n, err) < 0)
+		return -1;
+	int rc = run_all(t, list, n, err);
 
 	pending_free(list, n);
 	return rc;

@@ -51,7 +51,7 @@ static const struct opt defer_opt[] = {
 struct options {
 	const struct opt *opt[OPTS_MAX];
 	struct option lng[OPTS_MAX + 1];
-	char shrt[2 * OPTS_MAX + 2];
+	char shrt[2 * OPTS_MAX + 3];
 	int n;
 };
 
@@ -129,8 +129,29 @@ static int store_value(const struct opt *opt, const char *value, struct err *err
 	return 0;
 }
 
+static int no_such_option(const char *arg, struct err *err)
+{
+	/* A wrong letter may stand among others; getopt tells only which it is. */
+	if (arg[0] == '-' && arg[1] == '-')
+		return err_set(err, ERR_USAGE, "there is no option '%s' here", arg);
+	return err_set(err, ERR_USAGE, "there is no option '-%c' here", optopt);
+}
+
+/* A pending step repeats the options that were given, spelled in full, but not
+ * those that it gets from whoever runs it. */
+static void remember_option(struct strv *seen, const struct opt *opt)
+{
+	if (!seen || opt->dest == &given.defer || opt->dest == &given.package || opt->dest == &given.root ||
+	    opt->dest == &given.profile)
+		return;
+	if (opt->type == OPT_FLAG)
+		strv_addf(seen, "--%s", opt->name);
+	else
+		strv_addf(seen, "--%s=%s", opt->name, optarg);
+}
+
 /* Parse into the tables' destinations; optind is where the rest begins. */
-static int parse_options(const struct options *o, int argc, char **argv, struct err *err)
+static int parse_options(const struct options *o, int argc, char **argv, struct strv *seen, struct err *err)
 {
 	int c;
 
@@ -141,9 +162,10 @@ static int parse_options(const struct options *o, int argc, char **argv, struct 
 		const struct opt *opt = c == '?' ? NULL : option_of(o, c);
 
 		if (!opt)
-			return err_set(err, ERR_USAGE, "there is no option '%s' here", argv[optind - 1]);
+			return no_such_option(argv[optind - 1], err);
 		if (store_value(opt, optarg, err) < 0)
 			return -1;
+		remember_option(seen, opt);
 	}
 	return 0;
 }
@@ -295,6 +317,7 @@ static int setup(struct tool *t, struct err *err)
 	t->json = given.json;
 	t->dry_run = given.dry_run;
 	t->defer = given.defer;
+	t->profile_file = given.profile;
 	if (t->profile && (t->verb->flags & VERB_DRY_RUN) && !t->dry_run && geteuid() == 0) {
 		AUTO_FREE char *log = xasprintf("/var/log/maintkit/%s.log", t->package);
 
@@ -303,16 +326,30 @@ static int setup(struct tool *t, struct err *err)
 	return 0;
 }
 
-/* A pending step repeats the command line without --defer. */
-static void remember_argv(struct tool *t, int argc, char **argv, int verb_at)
+/* Command, verb, options, arguments: what a pending step repeats. */
+static int remember_argv(struct tool *t, const struct strv *options, int n, char **args, struct err *err)
 {
 	strv_add(&t->argv, t->command->name);
-	for (int i = verb_at; i < argc; i++) {
-		if (strcmp(argv[i], "--defer") == 0)
-			i++;
-		else if (strncmp(argv[i], "--defer=", 8) != 0)
-			strv_add(&t->argv, argv[i]);
+	if (t->verb->name[0])
+		strv_add(&t->argv, t->verb->name);
+	for (size_t i = 0; i < options->n; i++)
+		strv_add(&t->argv, options->v[i]);
+	if (given.profile) {
+		AUTO_FREE char *absolute = realpath(given.profile, NULL);
+
+		if (!absolute)
+			return err_sys(err, errno, "'%s'", given.profile);
+		strv_addf(&t->argv, "--profile=%s", absolute);
 	}
+	bool marked = false;
+
+	for (int i = 0; i < n; i++) {
+		if (args[i][0] == '-' && !marked)
+			strv_add(&t->argv, "--");
+		marked = marked || args[i][0] == '-';
+		strv_add(&t->argv, args[i]);
+	}
+	return 0;
 }
 
 /* Options named "...stdin" announce bytes on stdin; a step that is deferred
@@ -343,11 +380,31 @@ static int defer(struct tool *t, const char *reason, struct err *err)
 	return 0;
 }
 
+#define LOCK_HELD "MAINTKIT_LOCK_HELD"
+
+/* Only our own parent can say that it holds the lock for us. */
+static bool parent_holds_lock(void)
+{
+	const char *said = getenv(LOCK_HELD);
+	AUTO_FREE char *parent = xasprintf("%ld", (long)getppid());
+
+	return said && strcmp(said, parent) == 0;
+}
+
+const char *const *tool_child_env(void)
+{
+	static char entry[64];
+	static const char *env[] = { entry, NULL };
+
+	snprintf(entry, sizeof(entry), LOCK_HELD "=%ld", (long)getpid());
+	return env;
+}
+
 static int run_locked(struct tool *t, int argc, char **argv, struct err *err)
 {
 	AUTO_FD int lock = -1;
 
-	if ((t->verb->flags & VERB_LOCK) && t->profile && !t->dry_run) {
+	if ((t->verb->flags & VERB_LOCK) && t->profile && !t->dry_run && !parent_holds_lock()) {
 		AUTO_FREE char *path = profile_state_path(t->profile, "lock");
 
 		if (statefile_make_dir(t->profile, &t->root, err) < 0)
@@ -363,6 +420,8 @@ static int run_or_defer(struct tool *t, int argc, char **argv, struct err *err)
 {
 	if (!t->defer || t->dry_run)
 		return run_locked(t, argc, argv, err);
+	if (!t->profile)
+		return err_set(err, ERR_USAGE, "--defer needs a package; name one with -p");
 	int waits = pending_waits(t->profile, &t->root, t->defer, err);
 
 	if (waits < 0)
@@ -380,12 +439,16 @@ static int check_count(const struct tool *t, int n, struct err *err)
 {
 	const struct verb *v = t->verb;
 
+	const char *blank = v->name[0] ? " " : "";
+
 	if (n < v->min_args)
-		return err_set(err, ERR_USAGE, "'%s %s' needs %s", t->command->name, v->name, v->args);
-	if (v->max_args >= 0 && n > v->max_args)
-		return err_set(err, ERR_USAGE, "'%s %s' takes no more than %d argument%s", t->command->name,
-			       v->name, v->max_args, v->max_args == 1 ? "" : "s");
-	return 0;
+		return err_set(err, ERR_USAGE, "'%s%s%s' needs %s", t->command->name, blank, v->name, v->args);
+	if (v->max_args < 0 || n <= v->max_args)
+		return 0;
+	if (!v->max_args)
+		return err_set(err, ERR_USAGE, "'%s%s%s' takes no argument", t->command->name, blank, v->name);
+	return err_set(err, ERR_USAGE, "'%s%s%s' takes no more than %d argument%s", t->command->name, blank,
+		       v->name, v->max_args, v->max_args == 1 ? "" : "s");
 }
 
 /* Find the verb behind the common options. 0 go on, 1 all done (help), -1 error. */
@@ -400,7 +463,7 @@ static int pick_verb(struct tool *t, int argc, char **argv, int *verb_at, struct
 		return 0;
 	}
 	build_options(&o, NULL);
-	if (parse_options(&o, argc, argv, err) < 0)
+	if (parse_options(&o, argc, argv, NULL, err) < 0)
 		return -1;
 	if (given.version)
 		return 0;
@@ -423,14 +486,14 @@ static int pick_verb(struct tool *t, int argc, char **argv, int *verb_at, struct
 static int run(struct tool *t, int argc, char **argv, struct err *err)
 {
 	struct options o;
+	AUTO_STRV seen = STRV_INIT;
 	int verb_at = 0;
 	int rc = pick_verb(t, argc, argv, &verb_at, err);
 
 	if (rc == 0 && !given.version) {
 		build_options(&o, t->verb);
-		remember_argv(t, argc, argv, verb_at + !t->verb->name[0]);
 		optind = 0;	/* glibc: start anew */
-		rc = parse_options(&o, argc - verb_at, argv + verb_at, err);
+		rc = parse_options(&o, argc - verb_at, argv + verb_at, &seen, err);
 	}
 	if (rc)
 		return rc < 0 ? -1 : 0;
@@ -449,21 +512,21 @@ static int run(struct tool *t, int argc, char **argv, struct err *err)
 	char **args = argv + verb_at + optind;
 	int n = argc - verb_at - optind;
 
-	if (check_count(t, n, err) < 0 || setup(t, err) < 0)
+	if (check_count(t, n, err) < 0 || setup(t, err) < 0 ||
+	    (t->defer && remember_argv(t, &seen, n, args, err) < 0))
 		return -1;
 	return run_or_defer(t, n, args, err);
 }
 
-/* Descriptors 0-2 must be open, or the next file we open becomes stdout. */
+/* Descriptors 0-2 must be open, or the next file we open becomes stdout. What
+ * was closed is opened the wrong way round, so that reading a secret from a
+ * closed stdin, or reporting to a closed stdout, is an error and no silence. */
 static void ensure_streams(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			while (open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_WRONLY) < 0 && errno == EINTR)
+				;
 }
 
 int tool_main(const struct command *c, int argc, char **argv)
@@ -473,6 +536,7 @@ int tool_main(const struct command *c, int argc, char **argv)
 	AUTO_FREE char *program = xasprintf("maintkit-%s", c->name);
 
 	ensure_streams();
+	unsetenv("POSIXLY_CORRECT");	/* options may stand behind arguments, whoever calls */
 	umask(022);
 	log_init(program);
 	int rc = run(&t, argc, argv, &err);

@@ -24,7 +24,8 @@ struct tool {
 	char *package;
 	bool json, dry_run;
 	const char *defer;		/* chain, or NULL */
-	struct strv argv;		/* command, verb and arguments as given, for pending */
+	const char *profile_file;	/* --profile, or NULL */
+	struct strv argv;		/* with --defer: command, verb, options in full, arguments, for pending */
 	struct buf input;		/* what tool_read_input() read; kept for deferral; secret */
 	bool input_read;
 };
@@ -71,6 +72,9 @@ int tool_main(const struct command *c, int argc, char **argv);
 /* Read all of stdin (for a secret or a decision), once, up to max bytes,
  * trailing line end removed. Kept in t->input, wiped at the end. */
 int tool_read_input(struct tool *t, size_t max, struct err *err) MUST_CHECK;
+/* Environment (struct child, env) for a maintkit program that a verb with
+ * VERB_LOCK runs: it does not wait for the lock that we hold. Static. */
+const char *const *tool_child_env(void);
 /* Write text to stdout, checked. */
 int tool_print(const struct buf *b, struct err *err) MUST_CHECK;
 

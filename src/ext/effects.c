@@ -172,10 +172,11 @@ const struct effect *effects_find(const struct effect *list, size_t n, const cha
 int effects_compact(const struct profile *p, const struct root *root, struct err *err)
 {
 	AUTO_BUF text = BUF_INIT;
+	AUTO_FD int lock = statefile_lock(p, root, err);
 	struct effect *list;
 	size_t n;
 
-	if (effects_list(p, root, NULL, &list, &n, err) < 0)
+	if (lock < 0 || effects_list(p, root, NULL, &list, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		AUTO_FREE char *when = xasprintf("%lld", list[i].time);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "../base/atomic.h"
 #include "../core/record.h"
+#include "../core/sha256.h"
 #include "pending.h"
 #include "statefile.h"
 
@@ -131,9 +132,11 @@ static int write_list(const struct profile *p, const struct root *root, const st
 static char *input_name(const struct strv *argv)
 {
 	AUTO_BUF text = BUF_INIT;
+	char hex[SHA256_HEX_SIZE];
 
 	record_format(&text, (const char *const *)argv->v, argv->n);
-	return xstrndup(text.p, 8);
+	sha256_hex(text.p, text.len, hex);
+	return xstrndup(hex, 32);
 }
 
 static int save_input(const struct profile *p, const struct root *root, const char *name,
@@ -164,9 +167,10 @@ int pending_add(const struct profile *p, const struct root *root, const char *ch
 {
 	struct listing l;
 	AUTO_FREE char *name = input ? input_name(argv) : xstrdup("");
+	AUTO_FD int lock = statefile_lock(p, root, err);
 	int rc = -1;
 
-	if (pending_list(p, root, &l.list, &l.n, err) < 0)
+	if (lock < 0 || pending_list(p, root, &l.list, &l.n, err) < 0)
 		return -1;
 	if (input && save_input(p, root, name, input, err) < 0)
 		goto out;
@@ -195,8 +199,9 @@ int pending_remove(const struct profile *p, const struct root *root, const struc
 {
 	struct listing l;
 	size_t kept = 0;
+	AUTO_FD int lock = statefile_lock(p, root, err);
 
-	if (pending_list(p, root, &l.list, &l.n, err) < 0)
+	if (lock < 0 || pending_list(p, root, &l.list, &l.n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++) {
 		if (same_argv(&l.list[i].argv, argv))

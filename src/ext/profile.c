@@ -74,8 +74,7 @@ static void put(struct profile *p, const char *section, const char *key, const c
 
 struct reading {
 	struct profile *p;
-	char *bad_section;
-	struct strv seen;	/* "section\tkey" of this file, to find duplicates */
+	struct strv seen;	/* "section\tkey" of this file, to tell first lines from continuations */
 };
 
 static int on_entry(void *user, const char *section, const char *name, const char *value)
@@ -83,14 +82,10 @@ static int on_entry(void *user, const char *section, const char *name, const cha
 	struct reading *r = user;
 	AUTO_FREE char *id = xasprintf("%s\t%s", section, name);
 
-	if (!known_section(section)) {
-		r->bad_section = xstrdup(section);
-		return 0;
-	}
 	/* libinih reports a continuation line as the same name again. */
 	if (strv_has(&r->seen, id)) {
 		struct entry *e = find(r->p, section, name);
-		AUTO_FREE char *joined = xasprintf("%s %s", e->value, value);
+		AUTO_FREE char *joined = xasprintf("%s%s%s", e->value, *e->value ? " " : "", value);
 
 		put(r->p, section, name, joined);
 		return 1;
@@ -100,38 +95,141 @@ static int on_entry(void *user, const char *section, const char *name, const cha
 	return 1;
 }
 
-static int parse(struct profile *p, const struct root *root, const char *path, struct err *err)
+/* The lines of one file as they are checked before libinih sees them: it cuts
+ * long lines in two and long names short, and joins a key that is set twice as
+ * if it were continued, all without a word. */
+struct checking {
+	char *section;		/* NULL before the first */
+	bool in_key;		/* an indented line now continues a value */
+	struct strv seen;	/* "section\tkey" */
+};
+
+static void checking_release(struct checking *c)
 {
-	AUTO_BUF text = BUF_INIT;
+	free(c->section);
+	strv_release(&c->seen);
+}
+
+static char *check_section(struct checking *c, const char *line)
+{
+	size_t len = strcspn(line, "]");
+
+	if (line[len] != ']')
+		return xstrdup("a section's name ends with ']'");
+	if (len - 1 > PROFILE_NAME_MAX)
+		return xasprintf("a section's name has at most %d bytes", PROFILE_NAME_MAX);
+	free(c->section);
+	c->section = xstrndup(line + 1, len - 1);
+	c->in_key = false;
+	return known_section(c->section) ? NULL : xasprintf("unknown section [%s]", c->section);
+}
+
+static char *check_key(struct checking *c, const char *line)
+{
+	size_t len = strcspn(line, "=:");
+
+	if (!line[len])
+		return xstrdup("this is neither a [section], a 'key = value', nor a '; comment'");
+	while (len && strchr(" \t", line[len - 1]))
+		len--;
+	if (!len || len > PROFILE_NAME_MAX)
+		return xasprintf("a key has 1 to %d bytes", PROFILE_NAME_MAX);
+	if (!c->section)
+		return xstrdup("a key stands below a [section]");
+	AUTO_FREE char *id = xasprintf("%s\t%.*s", c->section, (int)len, line);
+
+	if (strv_has(&c->seen, id))
+		return xasprintf("'%.*s' is set twice in [%s]", (int)len, line, c->section);
+	strv_add(&c->seen, id);
+	c->in_key = true;
+	return NULL;
+}
+
+/* NULL, or what is wrong with the line, to be freed. */
+static char *check_line(struct checking *c, const char *line)
+{
+	const char *start = line + strspn(line, " \t\r");
+
+	if (strlen(line) > PROFILE_LINE_MAX)
+		return xasprintf("the line has %zu bytes; at most %d are read; break it and indent what follows",
+				 strlen(line), PROFILE_LINE_MAX);
+	if (!*start || *start == ';' || *start == '#')
+		return NULL;
+	if (start == line)
+		return *start == '[' ? check_section(c, start) : check_key(c, start);
+	if (!c->in_key)
+		return xstrdup("an indented line continues a value, and there is none above it");
+	/* Versions of libinih differ in whether this is a comment. */
+	return strstr(start, " ;") || strstr(start, "\t;") ?
+		xstrdup("a continued line can have no comment behind it") : NULL;
+}
+
+static int check_lines(const char *file, const char *text, struct err *err)
+{
+	CLEANUP(checking_release) struct checking c = { .seen = STRV_INIT };
+
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)	/* a byte order mark, as libinih does */
+		text += 3;
+	for (int n = 1; *text; n++) {
+		size_t len = strcspn(text, "\n");
+		AUTO_FREE char *line = xstrndup(text, len);
+		AUTO_FREE char *wrong = check_line(&c, line);
+
+		if (wrong) {
+			err_set(err, ERR_FAIL, "%s:%d: %s", file, n, wrong);
+			err_hint(err, "mend that line; maintkit.conf(5) tells what may stand there");
+			return -1;
+		}
+		text += len + (text[len] == '\n');
+	}
+	return 0;
+}
+
+static int parse(struct profile *p, const char *file, const struct buf *text, struct err *err)
+{
 	struct reading r = { .p = p, .seen = STRV_INIT };
 
-	if (path_read_file(root, path, &text, PROFILE_MAX, NULL, err) < 0)
+	if (memchr(text->p, '\0', text->len))
+		return err_set(err, ERR_FAIL, "'%s' contains a NUL byte; it is not a profile", file);
+	if (check_lines(file, text->p, err) < 0)
 		return -1;
-	if (memchr(text.p, '\0', text.len))
-		return err_set(err, ERR_FAIL, "'%s%s' contains a NUL byte; it is not a profile", root->prefix, path);
-	int line = ini_parse_string(text.p, on_entry, &r);
+	int line = ini_parse_string(text->p, on_entry, &r);
 
 	strv_release(&r.seen);
-	if (line == 0)
+	if (line)
+		return err_set(err, ERR_FAIL, "'%s' cannot be read as a profile", file);
+	return 0;
+}
+
+/* What root does is decided there: only root may have written it. */
+static int check_owner(const struct root *root, const char *file, const struct stat *st, struct err *err)
+{
+	if (root_is_foreign(root) || geteuid() != 0 || (st->st_uid == 0 && !(st->st_mode & 022)))
 		return 0;
-	if (line < 0)
-		return err_set(err, ERR_FAIL, "'%s%s' cannot be read as a profile", root->prefix, path);
-	if (r.bad_section)
-		err_set(err, ERR_FAIL, "%s%s:%d: unknown section [%s]", root->prefix, path, line, r.bad_section);
-	else
-		err_set(err, ERR_FAIL, "%s%s:%d: this is neither a [section], a 'key = value', nor a '; comment'",
-			root->prefix, path, line);
-	err_hint(err, "mend that line; maintkit.conf(5) tells what may stand there");
-	free(r.bad_section);
+	err_set(err, ERR_FAIL, "'%s' could have been written by somebody else than root and is not read", file);
+	err_hint(err, "look at it, then run 'chown root %s' and 'chmod go-w %s'", file, file);
 	return -1;
 }
 
-/* parse, but a file that is not there is fine. */
-static int parse_if_there(struct profile *p, const struct root *root, const char *path, struct err *err)
+static int read_profile(struct profile *p, const struct root *root, const char *path, bool anyones,
+			struct err *err)
+{
+	AUTO_BUF text = BUF_INIT;
+	AUTO_FREE char *file = xasprintf("%s%s", root->prefix, path);
+	struct stat st;
+
+	if (path_read_file(root, path, &text, PROFILE_MAX, &st, err) < 0 ||
+	    (!anyones && check_owner(root, file, &st, err) < 0))
+		return -1;
+	return parse(p, file, &text, err);
+}
+
+/* The same, but a file that is not there is fine. */
+static int read_if_there(struct profile *p, const struct root *root, const char *path, struct err *err)
 {
 	struct err why = ERR_INIT;
 
-	if (parse(p, root, path, &why) == 0)
+	if (read_profile(p, root, path, false, &why) == 0)
 		return 1;
 	if (why.kind == ERR_ABSENT)
 		return 0;
@@ -144,12 +242,12 @@ static int load_base(struct profile *p, const struct root *root, struct err *err
 {
 	AUTO_FREE char *shipped = xasprintf("/usr/share/%s/maintkit.conf", p->package);
 	AUTO_FREE char *kept = profile_state_path(p, "profile");
-	int got = parse_if_there(p, root, shipped, err);
+	int got = read_if_there(p, root, shipped, err);
 
 	if (got > 0)
 		p->file = xasprintf("%s%s", root->prefix, shipped);
 	if (got == 0) {
-		got = parse_if_there(p, root, kept, err);
+		got = read_if_there(p, root, kept, err);
 		p->file = xasprintf("%s%s", root->prefix, kept);
 	}
 	if (got != 0)
@@ -172,7 +270,7 @@ static int load_file(struct profile *p, const char *file, struct err *err)
 	int rc = root_init(&real, NULL, err);
 
 	if (rc == 0)
-		rc = parse(p, &real, absolute, err);
+		rc = read_profile(p, &real, absolute, true, err);
 	root_release(&real);
 	return rc;
 }
@@ -191,7 +289,7 @@ int profile_load(struct profile **out, const struct root *root, const char *pack
 	} else {
 		AUTO_FREE char *local = xasprintf("/etc/%s/maintkit.conf", package);
 
-		if (load_base(p, root, err) < 0 || parse_if_there(p, root, local, err) < 0)
+		if (load_base(p, root, err) < 0 || read_if_there(p, root, local, err) < 0)
 			return -1;
 	}
 	const char *name = profile_get(p, "package", "name");
@@ -222,6 +320,34 @@ void profile_cleanup(struct profile **p)
 	profile_free(*p);
 }
 
+/* "key = value", broken where a line would become too long to be read again.
+ * A word that looks like a comment never begins a line. */
+static void add_entry(struct buf *text, const struct entry *e)
+{
+	AUTO_STRV words = STRV_INIT;
+	size_t column = strlen(e->key) + 2;
+
+	if (column + 1 + strlen(e->value) <= PROFILE_LINE_MAX) {
+		buf_addf(text, "%s = %s\n", e->key, e->value);
+		return;
+	}
+	buf_addf(text, "%s =", e->key);
+	strv_split(&words, e->value, " \t");
+	for (size_t i = 0; i < words.n; i++) {
+		size_t here = strlen(words.v[i]);
+		size_t next = i + 1 < words.n && strchr(";#", words.v[i + 1][0]) ? strlen(words.v[i + 1]) + 1 : 0;
+		bool wrap = column + 1 + here + next > PROFILE_LINE_MAX && !strchr(";#", words.v[i][0]);
+
+		if (wrap) {
+			buf_adds(text, "\n");
+			column = 0;
+		}
+		buf_addf(text, " %s", words.v[i]);
+		column += 1 + here;
+	}
+	buf_addc(text, '\n');
+}
+
 int profile_save_copy(const struct profile *p, const struct root *root, struct err *err)
 {
 	AUTO_BUF text = BUF_INIT;
@@ -236,7 +362,7 @@ int profile_save_copy(const struct profile *p, const struct root *root, struct e
 		buf_addf(&text, "[%s]\n", sections.v[s]);
 		for (size_t i = 0; i < p->n; i++)
 			if (strcmp(p->entries[i].section, sections.v[s]) == 0)
-				buf_addf(&text, "%s = %s\n", p->entries[i].key, p->entries[i].value);
+				add_entry(&text, &p->entries[i]);
 	}
 	opts.mode = 0600;
 	if (path_mkdirs(root, "/var/lib/maintkit", 0755, (uid_t)-1, (gid_t)-1, err) < 0 ||
@@ -251,8 +377,11 @@ static int collect(const struct root *root, const char *dir, const char *leaf, s
 {
 	AUTO_STRV all = STRV_INIT;
 	struct err why = ERR_INIT;
+	/* /usr/share has thousands of entries: most are sorted out by one call,
+	 * which must not follow a link out of a foreign root. */
+	AUTO_FD int quick = path_open_dir(root, dir, 0, &why);
 
-	if (path_list(root, dir, &all, &why) < 0) {
+	if (quick < 0 || path_list(root, dir, &all, &why) < 0) {
 		if (why.kind == ERR_ABSENT)
 			return 0;
 		if (err)
@@ -264,6 +393,8 @@ static int collect(const struct root *root, const char *dir, const char *leaf, s
 		struct stat st;
 		struct err ignored = ERR_INIT;
 
+		if (!root_is_foreign(root) && faccessat(quick, path + strlen(dir) + 1, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
 		if (valid_package_name(all.v[i]) && !strv_has(names, all.v[i]) &&
 		    path_stat(root, path, &st, &ignored) == 0 && S_ISREG(st.st_mode))
 			strv_add(names, all.v[i]);
@@ -367,9 +498,14 @@ static void close_stream(FILE **f)
 
 static FILE *open_stream(const struct root *root, const char *path, struct err *err)
 {
-	int fd = path_open(root, path, O_RDONLY, 0, 0, err);
+	int fd = path_open(root, path, O_RDONLY | O_NONBLOCK, 0, 0, err);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 
-	return fd < 0 ? NULL : fdopen(fd, "r");
+	if (fd >= 0 && !f) {
+		err_sys(err, errno, "'%s%s'", root->prefix, path);
+		close(fd);
+	}
+	return f;
 }
 
 /* The root's own passwd and group: below a foreign root the host's numbers would be wrong. */

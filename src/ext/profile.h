@@ -4,9 +4,12 @@
  * INI text; sections [name] or [kind:name], keys case-sensitive. Read from
  * /usr/share/PKG/maintkit.conf, or when that is gone (at purge, the package's
  * files are deleted first) from the copy /var/lib/maintkit/PKG/profile; keys of
- * /etc/PKG/maintkit.conf replace those of the same name. A malformed line or
- * unknown section is an error "FILE:LINE: ...". debian/oscar-emr.maintkit
- * documents every section and key.
+ * /etc/PKG/maintkit.conf replace those of the same name. A malformed or
+ * over-long line (PROFILE_LINE_MAX bytes: libinih's limit), an unknown section
+ * or a key that is set twice is an error "FILE:LINE: ...". An indented line
+ * continues the value above it. As root, a profile that somebody else could
+ * have written is refused, unless it was named by --profile.
+ * maintkit.conf(5) documents every section and key.
  */
 #ifndef MAINTKIT_PROFILE_H
 #define MAINTKIT_PROFILE_H
@@ -16,6 +19,9 @@
 #include "../base/path.h"
 
 struct profile;
+
+#define PROFILE_LINE_MAX 198	/* INI_MAX_LINE of Debian's libinih, less line feed and NUL */
+#define PROFILE_NAME_MAX 49	/* longest section or key name; libinih cuts longer ones without a word */
 
 /* file: read only this one (--profile), else NULL. ERR_ABSENT: no such package. */
 int profile_load(struct profile **out, const struct root *root, const char *package,

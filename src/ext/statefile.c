@@ -21,6 +21,15 @@ int statefile_make_dir(const struct profile *p, const struct root *root, struct 
 	return path_mkdirs(root, dir, 0700, (uid_t)-1, (gid_t)-1, err);
 }
 
+int statefile_lock(const struct profile *p, const struct root *root, struct err *err)
+{
+	AUTO_FREE char *path = profile_state_path(p, "state.lock");
+
+	if (statefile_make_dir(p, root, err) < 0)
+		return -1;
+	return lock_file(root, path, LOCK_MS, err);
+}
+
 /* Walk all records of text. *good is the offset behind the last whole one. A
  * last line that does not fit its checksum counts as torn. */
 static int each_record(const char *name, const struct buf *text, size_t *good,
@@ -98,11 +107,13 @@ int statefile_append_lines(const struct profile *p, const struct root *root, con
 {
 	AUTO_FREE char *path = profile_state_path(p, leaf);
 
-	if (statefile_make_dir(p, root, err) < 0)
-		return -1;
-	AUTO_FD int fd = path_open(root, path, O_RDWR | O_APPEND | O_CREAT, 0600, 0, err);
+	AUTO_FD int lock = statefile_lock(p, root, err);
 
-	if (fd < 0 || lock_fd(fd, path, LOCK_MS, err) < 0 || drop_torn_end(fd, path, err) < 0)
+	if (lock < 0)
+		return -1;
+	AUTO_FD int fd = path_open(root, path, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK, 0600, 0, err);
+
+	if (fd < 0 || drop_torn_end(fd, path, err) < 0)
 		return -1;
 	if (buf_write_fd(lines, fd, err) < 0) {
 		err_prefix(err, "'%s'", path);

@@ -10,6 +10,12 @@
 
 #include "profile.h"
 
+/* Keep all other writers of the package's record files out, for reading,
+ * deciding and writing in one: returns a descriptor that the caller closes.
+ * Appending takes it by itself (not again while it is held); statefile_write()
+ * does not, because what it writes was read before. ERR_BUSY when it takes too long. */
+int statefile_lock(const struct profile *p, const struct root *root, struct err *err) MUST_CHECK;
+
 /* Make /var/lib/maintkit (0755) and /var/lib/maintkit/PKG (0700). */
 int statefile_make_dir(const struct profile *p, const struct root *root, struct err *err) MUST_CHECK;
 
@@ -18,7 +24,7 @@ typedef int statefile_fn(const struct strv *fields, void *arg, struct err *err);
 int statefile_read(const struct profile *p, const struct root *root, const char *leaf,
 		   statefile_fn *fn, void *arg, struct err *err) MUST_CHECK;
 
-/* Append one record and fsync (the directory too when the file is new). */
+/* Append one record and fsync, file and directory. */
 int statefile_append(const struct profile *p, const struct root *root, const char *leaf,
 		     const char *const *fields, size_t n, struct err *err) MUST_CHECK;
 

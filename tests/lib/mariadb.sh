@@ -110,5 +110,5 @@ mariadb_sql() {
 mariadb_dump() {
 	mariadb-dump --no-defaults --socket="$MARIADB_SOCKET" --skip-dump-date --skip-comments --routines --triggers --events \
 		--hex-blob --ignore-table="$1.maintkit_meta" --ignore-table="$1.maintkit_script" \
-		--ignore-table="$1.maintkit_statement" "$@"
+		--ignore-table="$1.maintkit_statement" --ignore-table="$1.maintkit_counter" "$@"
 }

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""Run a command on a terminal and act as the person with the phone.
+
+usage: on-a-terminal.py TRANSCRIPT ANSWER... -- COMMAND...
+
+Each time the command asks ("...: " at the end of what it wrote), the next
+ANSWER is typed: text as it stands, or CODE, which becomes what oathtool makes
+of the key shown so far. All that the terminal showed goes to TRANSCRIPT; the
+exit status is the command's.
+
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+
+
+def code(shown):
+    key = re.findall(r"\n  ((?: ?[A-Z2-7]{1,4})+)\r?\n", shown)[-1].replace(" ", "")
+    return subprocess.run(["oathtool", "-b", "--totp", "-"], input=key, text=True,
+                          capture_output=True, check=True).stdout.strip()
+
+
+def main():
+    cut = sys.argv.index("--")
+    transcript, answers, command = sys.argv[1], sys.argv[2:cut], sys.argv[cut + 1:]
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execvp(command[0], command)
+    seen, asked = b"", 0
+    while True:
+        if not select.select([fd], [], [], 60)[0]:
+            break
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        seen += data
+        fresh = seen[asked:]
+        if fresh.endswith(b": ") and answers:
+            asked = len(seen)
+            answer = answers.pop(0)
+            if answer == "CODE":
+                answer = code(seen.decode())
+            os.write(fd, answer.encode() + b"\n")
+    with open(transcript, "wb") as out:
+        out.write(seen)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+main()

@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# pgp.sh - a system below $T/root with a package "demo", its web user nobody, and a profile, for tests of pgp and backup.
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Source it behind tap.sh.  Gives:
+#   R           the root directory, HOME_DIR the web user's GNUPGHOME, STATE the state directory
+#   pgp ARGS    maintkit-pgp for that package
+#   plain_gpg HOME ARGS   gpg as a person would run it, without agent trouble; agents are stopped at the end
+#   agents      how many gpg-agents run in our directories
+
+[ "$(id -u)" = 0 ] || skip_all "needs root: works as another user"
+command -v gpg >/dev/null || skip_all "gpg is not installed"
+
+R=$T/root
+HOME_DIR=$R/var/lib/demo/gnupg
+STATE=$R/var/lib/maintkit/demo
+export MAINTKIT_ASSUME_BOOTED=1
+
+pgp_system() {
+	mkdir -p "$R"/{etc/demo,usr/share/demo,var/lib/demo,var/backups,run,tmp}
+	chmod 1777 "$R/tmp"
+	# the web user may not be able to reach the build directory
+	mkdir "$T/bin" && cp "$BIN/maintkit-pgp-encrypt" "$T/bin/"
+	printf 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n' >"$R/etc/passwd"
+	printf 'root:x:0:\nnogroup:x:65534:\n' >"$R/etc/group"
+	printf '# shipped\nPGP_BIN: /usr/bin/pgpgpg\n#PGP_KEY: Name <mail>\nother=1\n' >"$R/usr/share/demo/demo.properties"
+	cat >"$R/usr/share/demo/maintkit.conf" <<-E
+	[package]
+	name = demo
+	title = Demonstration
+	user = nobody
+	[properties]
+	file = /etc/demo/demo.properties
+	default = /usr/share/demo/demo.properties
+	group = nogroup
+	[database]
+	name = demo
+	[pgp]
+	home = /var/lib/demo/gnupg
+	algorithm = ${1:-rsa2048}
+	expire-days = 730
+	property-key = PGP_KEY
+	property-env = PGP_ENV
+	property-command = PGP_CMD
+	property-program = PGP_BIN
+	command = -e
+	program = $T/bin/maintkit-pgp-encrypt
+	settings = demographic.export.encryptedOnly=true
+	public-copy = /var/lib/maintkit/demo/clinic.asc
+	secret-copy = /var/lib/maintkit/demo/clinic-secret.asc
+	passphrase-file = /var/lib/maintkit/demo/pgp.passphrase
+	[data]
+	patients = SELECT COUNT(*) FROM demographic
+	documents = /var/lib/demo/documents
+	keys = /var/lib/demo/gnupg
+	configuration = /etc/demo
+	[backup]
+	dir = /var/backups/demo
+	E
+}
+
+pgp() { "$BIN/maintkit-pgp" --root "$R" -p demo "$@"; }
+
+_pgp_homes=()
+plain_gpg() {
+	local home=$1
+	shift
+	[ -d "$home" ] || { mkdir -m 700 "$home"; _pgp_homes+=("$home"); }
+	gpg --homedir "$home" --batch --quiet "$@"
+}
+
+agents() { pgrep -fc "^gpg-agent --homedir $R/" || true; }
+
+# shellcheck disable=SC2317
+_pgp_end() {
+	local h
+	for h in "${_pgp_homes[@]}"; do gpgconf --homedir "$h" --kill all; done
+}
+at_exit _pgp_end
