@@ -1,0 +1,196 @@
+/* Shared by the pieces of maintkit-sql.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef MAINTKIT_CMD_SQL_H
+#define MAINTKIT_CMD_SQL_H
+
+#include <mysql.h>
+#include <time.h>
+
+#include "../core/sha256.h"
+#include "../core/sqlkind.h"
+#include "../core/sqlsplit.h"
+#include "../ext/db.h"
+#include "../ext/scriptstate.h"
+#include "tool.h"
+
+/* maintkit_meta: how this database came to us, and which version finished installing it. */
+#define SQL_META_ORIGIN "sql_origin"		/* "created" or "baselined" */
+#define SQL_META_INSTALLED "sql_installed"
+
+struct sql_options {
+	const char *defaults_file, *database;
+	bool demo, adopt, exit_code;
+	const char *done, *redo;
+	long wait;		/* seconds, for another run or for the server to come back */
+};
+extern struct sql_options sql_opts;
+
+/* ---- scripts: sql_scripts.c ---- */
+
+enum sql_role { SQL_INSTALL, SQL_DEMO, SQL_EXTRA /* [sql:NAME] */, SQL_FILE /* named on the command line */ };
+
+struct sql_script {
+	char *name, *path;
+	enum sql_role role;
+	bool repeatable;		/* policy = repeatable */
+	bool on_install;
+	const char *on_upgrade;		/* "yes", "offer", "no" */
+	const char *charset;
+	struct strv session;		/* NAME=VALUE */
+	char sha256[SHA256_HEX_SIZE];	/* filled by sql_script_read() */
+	int64_t bytes;
+};
+
+struct sql_scripts {
+	struct sql_script *v;
+	size_t n;
+};
+#define SQL_SCRIPTS_INIT { NULL, 0 }
+void sql_scripts_release(struct sql_scripts *s);
+/* All that the profile names, in the order they are applied. */
+int sql_scripts_load(struct tool *t, struct sql_scripts *s, struct err *err) MUST_CHECK;
+/* One by NAME of the profile or by FILE (appended when it is a file). NULL with err. */
+struct sql_script *sql_scripts_find(struct tool *t, struct sql_scripts *s, const char *name, struct err *err);
+/* Checksum and size of the file. ERR_ABSENT when it is not there. */
+int sql_script_read(struct tool *t, struct sql_script *s, struct err *err) MUST_CHECK;
+
+/* ---- the database as a whole: sql_due.c ---- */
+
+struct sql_view {
+	bool exists;		/* the database does */
+	bool empty;		/* no table but ours */
+	char *origin;		/* "created", "baselined" or NULL: not known to us */
+	char *installed;	/* version that finished the first installation, or NULL */
+	char *instance;		/* or NULL */
+	struct script_state *state;
+	size_t n_states;
+};
+void sql_view_release(struct sql_view *v);
+int sql_view_load(struct db *db, struct sql_view *v, struct err *err) MUST_CHECK;
+/* Name of the database: --database or the profile's. NULL with err. */
+const char *sql_database(const struct tool *t, struct err *err);
+/* Connect; selected: with that database (ERR_ABSENT when there is none). */
+int sql_connect(struct tool *t, bool selected, struct db **db, struct err *err) MUST_CHECK;
+/* Connect and see. A database that does not exist leaves *db without one selected. */
+int sql_look(struct tool *t, struct db **db, struct sql_view *v, struct err *err) MUST_CHECK;
+
+enum sql_due { SQL_DUE, SQL_RESUME, SQL_DONE, SQL_CHANGED, SQL_OFFERED, SQL_NOT_WANTED };
+enum sql_due sql_due(const struct sql_view *v, const struct sql_script *s, bool demo);
+const char *sql_due_word(enum sql_due due);
+
+/* ---- running one script: sql_run.c, sql_journal.c, sql_resolve.c, sql_source.c ---- */
+
+struct sql_file {			/* one of the stack that SOURCE makes */
+	int fd;
+	char *path;
+	dev_t dev;
+	ino_t ino;
+	struct sqlsplit *sp;
+};
+#define SQL_SOURCE_DEPTH 16
+
+struct sql_run {
+	struct tool *t;
+	struct db *db;
+	MYSQL *my;
+	const struct sql_script *script;
+	const char *schema;
+
+	struct sql_file file[SQL_SOURCE_DEPTH];
+	int depth;			/* files open */
+	char *top;			/* directory that SOURCE may not leave */
+	struct sqlsplit_item item;	/* the statement at hand */
+	int64_t number;
+
+	/* what was done by earlier runs */
+	struct script_range *past;
+	size_t n_past, at_past;
+	struct sha256 past_sha;
+	int64_t skip_upto, ambiguous;	/* 0: none */
+	uint64_t last_id;
+	int temporary;			/* temporary tables made by skipped statements and not dropped */
+	bool skipping;
+
+	/* what was done and is not yet in the journal */
+	struct script_range *pend;
+	size_t n_pend, cap_pend;
+	struct sha256 pend_sha;
+	size_t pend_bytes, pend_count;
+	bool open;			/* a transaction of ours */
+	bool script_tx, tx_dirty;	/* one of the script's own; it has changed something */
+	struct timespec since;
+
+	struct strv touched;		/* tables inserted into since the last commit */
+	struct strv counted;		/* tables whose counter is on record */
+	struct strv created;		/* "NAME=VALUE": made by this script, counter as it began */
+	struct strv intended;		/* tables of the latest statement that was run alone */
+	struct strv safe, unsafe;	/* tables by name: engine undoes a transaction, or does not */
+	int64_t rows;			/* of the statement at hand */
+	unsigned warnings;
+	int count_from;			/* results before this one are the journal's */
+	struct timespec begun, told;
+	bool progress;			/* something was applied by this process: worth a reconnect */
+};
+
+/* Run or resume one script. The lock is held by db. Statements applied now: >= 0. */
+int64_t sql_run_script(struct tool *t, struct db *db, const char *schema, const struct sql_script *s,
+		       bool *progress, struct err *err);
+/* Send text, read every result; rows and warnings are added up. *failed: which result (from 0) had the error. */
+int sql_send(struct sql_run *r, const char *text, size_t len, int *failed, struct err *err) MUST_CHECK;
+
+/* Note the statement at hand as done; replay may be NULL. */
+void sql_journal_note(struct sql_run *r, const char *replay);
+/* Write what is noted and commit. */
+int sql_journal_flush(struct sql_run *r, struct err *err) MUST_CHECK;
+/* Begin our transaction if none is open. */
+int sql_journal_begin(struct sql_run *r, struct err *err) MUST_CHECK;
+bool sql_journal_is_full(const struct sql_run *r);
+/* Run the statement at hand by itself: intended before, noted after. */
+int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
+/* COMMIT of the script's own: the journal goes with it. */
+int sql_journal_with_commit(struct sql_run *r, struct err *err) MUST_CHECK;
+void sql_journal_drop(struct sql_run *r);
+
+/* AUTO_INCREMENT counters, sql_counters.c. Before an insert; after any statement of the script
+ * (also skipped ones); at the point where a run goes on. */
+int sql_counters_before(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
+void sql_counters_learn(struct sql_run *r, const struct sql_kind *k);
+int sql_counters_restore(struct sql_run *r, struct err *err) MUST_CHECK;
+/* Statements for the journal's packet; what is on record must not outlive an ALTER. */
+void sql_counters_format(struct sql_run *r, struct buf *sql);
+/* Does the statement make a counter on record stale? */
+bool sql_counters_concern(const struct sql_run *r, const struct sql_kind *k);
+void sql_counters_format_stale(struct sql_run *r, const struct sql_kind *k, struct buf *sql);
+
+/* Was the one ambiguous statement done? 1 yes, 0 no, -1 not to be known (or error). */
+int sql_resolve(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
+/* Does a trace hold: object there, or gone? 1, 0, -1. */
+int sql_trace_holds(struct db *db, const struct sql_trace *t, struct err *err) MUST_CHECK;
+/* "column t.c" */
+void sql_trace_name(const struct sql_trace *t, struct buf *out);
+
+/* Put file:line:column, the first line and what is applied around an error of the statement at hand. */
+void sql_explain(struct sql_run *r, struct err *err);
+/* Name who blocks, for lock waits. */
+void sql_name_blockers(struct db *db, struct err *err);
+void sql_show_progress(struct sql_run *r, bool end);
+
+int sql_file_push(struct sql_run *r, const char *path, struct err *err) MUST_CHECK;
+void sql_file_pop(struct sql_run *r);
+int sql_file_source(struct sql_run *r, const char *name, struct err *err) MUST_CHECK;
+/* Next item of the innermost file: 1, 0 at the end of all, -1. */
+int sql_file_next(struct sql_run *r, struct err *err) MUST_CHECK;
+
+/* ---- verbs ---- */
+int sql_create(struct tool *t, int argc, char **argv, struct err *err);
+int sql_apply(struct tool *t, int argc, char **argv, struct err *err);
+int sql_plan(struct tool *t, int argc, char **argv, struct err *err);
+int sql_status(struct tool *t, int argc, char **argv, struct err *err);
+int sql_verify(struct tool *t, int argc, char **argv, struct err *err);
+int sql_repair(struct tool *t, int argc, char **argv, struct err *err);
+int sql_baseline(struct tool *t, int argc, char **argv, struct err *err);
+/* The lock of all runs on one database; waits with a message. */
+int sql_lock(struct db *db, const char *database, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,172 @@
+/* AUTO_INCREMENT counters: a run that was cut off must not leave other ids than an undisturbed one.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The server does not take numbers back when a transaction is rolled back. So
+ * the counters of tables that the script inserts into go on record with each
+ * commit, and where a run goes on they are set back to that. The server never
+ * lets a counter fall below the ids in use, whoever wrote them. A table that
+ * was there before goes on record before the first insert; for one that the
+ * script made, its own statement says where it began.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "sql.h"
+
+static void strv_drop(struct strv *sv, size_t i)
+{
+	free(sv->v[i]);
+	memmove(sv->v + i, sv->v + i + 1, (sv->n - i) * sizeof *sv->v);	/* the NULL behind the last too */
+	sv->n--;
+}
+
+static size_t find_created(const struct sql_run *r, const char *table)
+{
+	size_t n = strlen(table), i;
+
+	for (i = 0; i < r->created.n; i++)
+		if (!strncmp(r->created.v[i], table, n) && r->created.v[i][n] == '=')
+			break;
+	return i;
+}
+
+static bool is_ours(const struct sql_run *r, const char *schema)
+{
+	return !schema || !strcasecmp(schema, r->schema);
+}
+
+int sql_counters_before(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	struct strv one = STRV_INIT;
+	AUTO_BUF sql = BUF_INIT;
+	int failed, rc;
+
+	if (!k->inserts || !k->table || !is_ours(r, k->schema) || strv_has(&r->touched, k->table))
+		return 0;
+	/* While there are temporary tables nothing may be committed: they would not outlive a cut. */
+	if (!r->script_tx && !r->temporary && !strv_has(&r->counted, k->table) && find_created(r, k->table) == r->created.n) {
+		if (r->open && sql_journal_flush(r, err) < 0)
+			return -1;
+		strv_add(&one, k->table);
+		scriptstate_format_counters(&sql, r->schema, r->script->name, &one);
+		strv_release(&one);
+		rc = sql_send(r, sql.p, sql.len, &failed, err);
+		r->rows = 0;
+		r->warnings = 0;
+		if (rc < 0)
+			return -1;
+		strv_add(&r->counted, k->table);
+	}
+	strv_add(&r->touched, k->table);
+	return 0;
+}
+
+void sql_counters_format(struct sql_run *r, struct buf *sql)
+{
+	if (!r->touched.n)
+		return;
+	buf_adds(sql, sql->len ? ";" : "");
+	scriptstate_format_counters(sql, r->schema, r->script->name, &r->touched);
+	for (size_t i = 0; i < r->touched.n; i++)
+		if (!strv_has(&r->counted, r->touched.v[i]))
+			strv_add(&r->counted, r->touched.v[i]);
+	strv_release(&r->touched);
+}
+
+/* Does the statement give this table another counter, or another name? */
+static bool changes(const struct sql_kind *k, const char *table)
+{
+	if (k->class == SQL_OPAQUE || (k->table && !strcasecmp(k->table, table)))
+		return true;
+	for (size_t i = 0; i < k->n_traces; i++)
+		if (k->trace[i].table && !strcasecmp(k->trace[i].table, table))
+			return true;
+	return false;
+}
+
+bool sql_counters_concern(const struct sql_run *r, const struct sql_kind *k)
+{
+	for (size_t i = 0; i < r->counted.n; i++)
+		if (changes(k, r->counted.v[i]))
+			return true;
+	return false;
+}
+
+void sql_counters_format_stale(struct sql_run *r, const struct sql_kind *k, struct buf *sql)
+{
+	if (k->class != SQL_DDL && k->class != SQL_OPAQUE)
+		return;
+	for (size_t i = 0; i < r->counted.n; i++) {
+		AUTO_BUF del = BUF_INIT;
+
+		if (!changes(k, r->counted.v[i]))
+			continue;
+		scriptstate_format_uncount(&del, r->schema, r->script->name, r->counted.v[i]);
+		buf_addf(sql, "%s%s", sql->len ? ";" : "", del.p);
+		strv_drop(&r->counted, i--);
+	}
+}
+
+void sql_counters_learn(struct sql_run *r, const struct sql_kind *k)
+{
+	if (k->class != SQL_DDL)
+		return;
+	for (size_t i = 0; i < r->created.n; i++) {
+		AUTO_FREE char *name = xstrndup(r->created.v[i], (size_t)(strrchr(r->created.v[i], '=') - r->created.v[i]));
+
+		if (changes(k, name))
+			strv_drop(&r->created, i--);
+	}
+	if (k->auto_increment && k->n_traces && k->trace[0].kind == TRACE_TABLE && !k->trace[0].conditional &&
+	    is_ours(r, k->trace[0].schema))
+		strv_addf(&r->created, "%s=%llu", k->trace[0].table, (unsigned long long)k->auto_increment);
+}
+
+static int set_back(struct sql_run *r, const char *table, uint64_t value, struct err *err)
+{
+	struct db_value v[] = { DBV_STR(r->schema), DBV_STR(table), DBV_INT((int64_t)value) };
+	AUTO_BUF sql = BUF_INIT;
+	struct err e = ERR_INIT;
+	int64_t now;
+
+	if (db_get_int(r->db, "SELECT auto_increment FROM information_schema.tables WHERE table_schema = ?"
+		       " AND table_name = ? AND auto_increment > ?", v, 3, &now, &e) < 0) {
+		if (e.kind == ERR_ABSENT)
+			return 0;
+		*err = e;
+		return -1;
+	}
+	buf_adds(&sql, "ALTER TABLE ");
+	if (db_quote_name(&sql, r->schema, err) < 0)
+		return -1;
+	buf_addc(&sql, '.');
+	if (db_quote_name(&sql, table, err) < 0)
+		return -1;
+	buf_addf(&sql, " AUTO_INCREMENT = %llu", (unsigned long long)value);
+	log_debug("counter of table '%s' is set back from %lld to %llu", table, (long long)now, (unsigned long long)value);
+	return db_run(r->db, sql.p, NULL, 0, NULL, err);
+}
+
+int sql_counters_restore(struct sql_run *r, struct err *err)
+{
+	CLEANUP(db_rows_release) struct db_rows rows = DB_ROWS_INIT;
+
+	if (scriptstate_counters(r->db, r->schema, r->script->name, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.rows; i++) {
+		const char *table = db_cell(&rows, i, 0);
+
+		if (set_back(r, table, strtoull(db_cell(&rows, i, 1), NULL, 10), err) < 0)
+			return -1;
+		strv_add(&r->counted, table);
+	}
+	for (size_t i = 0; i < r->created.n; i++) {
+		const char *eq = strrchr(r->created.v[i], '=');
+		AUTO_FREE char *table = xstrndup(r->created.v[i], (size_t)(eq - r->created.v[i]));
+
+		if (!strv_has(&r->counted, table) && set_back(r, table, strtoull(eq + 1, NULL, 10), err) < 0)
+			return -1;
+	}
+	return 0;
+}

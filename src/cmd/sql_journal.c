@@ -1,0 +1,221 @@
+/* The journal around statements: what was done is committed together with having been done.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Statements that a transaction undoes are run in one of ours, many together,
+ * and one journal row for all of them is written before its COMMIT: killed at
+ * any moment, either all of them are done and recorded, or none. That is also faster than the
+ * client, which lets the server commit (and flush) each.
+ *
+ * A statement that commits by itself (DDL) cannot share a transaction with its
+ * record. Its row is written as "intended" in the same packet, right in front
+ * of it; the next row to be written says that it was done.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "sql.h"
+
+#define GROUP_COUNT 5000
+#define GROUP_BYTES (8u << 20)
+#define GROUP_SECONDS 2
+
+static double seconds_since(const struct timespec *from)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - from->tv_sec) + (double)(now.tv_nsec - from->tv_nsec) / 1e9;
+}
+
+static struct script_range *add_pending(struct sql_run *r)
+{
+	if (r->n_pend == r->cap_pend) {
+		r->cap_pend = r->cap_pend ? 2 * r->cap_pend : 16;
+		r->pend = xreallocarray(r->pend, r->cap_pend, sizeof *r->pend);
+	}
+	r->pend[r->n_pend] = (struct script_range){ .from = r->number, .upto = r->number, .done = true,
+						    .line = (int64_t)r->item.line };
+	sha256_init(&r->pend_sha);
+	return &r->pend[r->n_pend++];
+}
+
+static void close_range(struct sql_run *r)
+{
+	struct sha256 h = r->pend_sha;
+
+	if (r->n_pend && !r->pend[r->n_pend - 1].sha256[0])
+		sha256_final_hex(&h, r->pend[r->n_pend - 1].sha256);
+}
+
+/* Is the latest pending row still open for one more statement? */
+static bool can_extend(const struct sql_run *r)
+{
+	const struct script_range *g = r->n_pend ? &r->pend[r->n_pend - 1] : NULL;
+
+	return g && !g->sha256[0] && !g->replay && g->upto == r->number - 1;
+}
+
+void sql_journal_note(struct sql_run *r, const char *replay)
+{
+	struct script_range *g;
+
+	if (replay || !can_extend(r)) {
+		close_range(r);
+		g = add_pending(r);
+	} else {
+		g = &r->pend[r->n_pend - 1];
+	}
+	g->upto = r->number;
+	g->rows += r->rows;
+	g->warnings += r->warnings;
+	g->replay = replay ? xstrdup(replay) : NULL;
+	sha256_update(&r->pend_sha, r->item.text, r->item.len);
+	sha256_update(&r->pend_sha, "", 1);
+	if (replay)
+		close_range(r);
+	r->pend_bytes += r->item.len;
+	r->pend_count++;
+	r->rows = 0;
+	r->warnings = 0;
+}
+
+void sql_journal_drop(struct sql_run *r)
+{
+	for (size_t i = 0; i < r->n_pend; i++)
+		free(r->pend[i].replay);
+	r->n_pend = 0;
+	r->pend_bytes = r->pend_count = 0;
+}
+
+bool sql_journal_is_full(const struct sql_run *r)
+{
+	return r->pend_count >= GROUP_COUNT || r->pend_bytes >= GROUP_BYTES ||
+	       (r->n_pend && seconds_since(&r->since) >= GROUP_SECONDS);
+}
+
+int sql_journal_begin(struct sql_run *r, struct err *err)
+{
+	int failed;
+
+	if (r->open || r->script_tx)
+		return 0;
+	if (sql_send(r, "START TRANSACTION", 17, &failed, err) < 0)
+		return -1;
+	clock_gettime(CLOCK_MONOTONIC, &r->since);
+	r->open = true;
+	return 0;
+}
+
+/* The INSERT for all pending rows, and COMMIT when there is something open. */
+static void format_pending(struct sql_run *r, struct buf *sql, const char *last)
+{
+	close_range(r);
+	if (r->n_pend)
+		scriptstate_format(sql, r->schema, r->script->name, r->pend, r->n_pend);
+	sql_counters_format(r, sql);
+	if (last) {
+		buf_adds(sql, sql->len ? ";" : "");
+		buf_adds(sql, last);
+	}
+}
+
+int sql_journal_flush(struct sql_run *r, struct err *err)
+{
+	AUTO_BUF sql = BUF_INIT;
+	int failed;
+
+	format_pending(r, &sql, r->open || r->script_tx ? "COMMIT" : NULL);
+	if (!sql.len)
+		return 0;
+	if (sql_send(r, sql.p, sql.len, &failed, err) < 0) {
+		err_prefix(err, "the journal could not be written");
+		return -1;
+	}
+	if (r->n_pend)
+		r->progress = true;
+	sql_journal_drop(r);
+	r->open = false;
+	r->tx_dirty = false;
+	r->rows = 0;
+	r->warnings = 0;
+	return 0;
+}
+
+int sql_journal_with_commit(struct sql_run *r, struct err *err)
+{
+	AUTO_BUF sql = BUF_INIT;
+	int failed;
+
+	sql_journal_note(r, NULL);
+	format_pending(r, &sql, NULL);
+	buf_adds(&sql, ";\n");
+	buf_add(&sql, r->item.text, r->item.len);
+	if (sql_send(r, sql.p, sql.len, &failed, err) < 0)
+		return -1;
+	r->progress = true;
+	sql_journal_drop(r);
+	r->open = r->tx_dirty = false;
+	return 0;
+}
+
+/* Our own text holds no strings with a semicolon. */
+static size_t count_statements(const struct buf *sql)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < sql->len; i++)
+		n += sql->p[i] == ';';
+	return n;
+}
+
+/* The statement failed: it is not intended any more. What was before it stays done. */
+static int withdraw(struct sql_run *r, struct err *err)
+{
+	struct err e = ERR_INIT;
+
+	if (err->kind == ERR_BACKEND)
+		return -1;	/* no way to tell it to anybody */
+	if (scriptstate_settle(r->db, r->schema, r->script->name, r->number, false, &e) < 0)
+		log_debug("%s", e.text);
+	return -1;
+}
+
+int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	AUTO_BUF sql = BUF_INIT;
+	struct script_range *g;
+	size_t journal;
+	int failed = 0, rc;
+
+	close_range(r);
+	g = add_pending(r);
+	g->done = false;
+	sha256_update(&r->pend_sha, r->item.text, r->item.len);
+	sha256_update(&r->pend_sha, "", 1);
+	format_pending(r, &sql, NULL);
+	sql_counters_format_stale(r, k, &sql);
+	if (r->open || r->script_tx)
+		buf_adds(&sql, ";COMMIT");
+	journal = count_statements(&sql);
+	buf_adds(&sql, ";\n");
+	buf_add(&sql, r->item.text, r->item.len);
+	r->rows = 0;
+	r->warnings = 0;
+	r->count_from = (int)journal;
+	rc = sql_send(r, sql.p, sql.len, &failed, err);
+	r->count_from = 0;
+	if (rc < 0 && failed < (int)journal) {
+		err_prefix(err, "the journal could not be written");
+		return -1;
+	}
+	/* From here on all that was pending is in the database. */
+	r->open = r->tx_dirty = false;
+	r->progress = true;
+	sql_journal_drop(r);
+	if (rc < 0)
+		return withdraw(r, err);
+	sql_journal_note(r, NULL);
+	close_range(r);		/* its row exists already and must stay of this one statement */
+	clock_gettime(CLOCK_MONOTONIC, &r->since);
+	return 0;
+}

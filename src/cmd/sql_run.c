@@ -1,0 +1,582 @@
+/* Run one SQL script from where it stands to its end, so that being killed at any moment is no harm.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Statements are numbered in the order they come. Those that the journal calls
+ * done are skipped, except what only the session knows (SET, USE ...), which
+ * is done again. One statement at most is ambiguous: the one that was intended.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "sql.h"
+
+int sql_send(struct sql_run *r, const char *text, size_t len, int *failed, struct err *err)
+{
+	int more;
+
+	*failed = 0;
+	if (mysql_real_query(r->my, text, len))
+		return db_error(r->db, err);
+	do {
+		MYSQL_RES *res = mysql_use_result(r->my);
+		bool counted = *failed >= r->count_from;
+
+		if (res) {
+			while (mysql_fetch_row(res))
+				;
+			mysql_free_result(res);
+		} else if (counted && mysql_field_count(r->my) == 0) {
+			r->rows += (int64_t)mysql_affected_rows(r->my);
+		}
+		if (mysql_errno(r->my))
+			return db_error(r->db, err);
+		r->warnings += counted ? mysql_warning_count(r->my) : 0;
+		more = mysql_next_result(r->my);
+		++*failed;
+	} while (more == 0);
+	return more > 0 ? db_error(r->db, err) : 0;
+}
+
+static int send_item(struct sql_run *r, struct err *err)
+{
+	int failed;
+
+	return sql_send(r, r->item.text, r->item.len, &failed, err);
+}
+
+/* ---- what earlier runs did ---- */
+
+static int load_past(struct sql_run *r, struct err *err)
+{
+	if (scriptstate_ranges(r->db, r->schema, r->script->name, &r->past, &r->n_past, err) < 0)
+		return -1;
+	sha256_init(&r->past_sha);
+	for (size_t i = 0; i < r->n_past; i++) {
+		const struct script_range *g = &r->past[i];
+
+		if (g->from != r->skip_upto + 1)
+			return err_set(err, ERR_FAIL, "the journal of script '%s' has a gap before statement %lld; look into table maintkit_statement",
+				       r->script->name, (long long)g->from);
+		r->last_id = g->last_id;
+		if (!g->done) {
+			r->ambiguous = g->from;
+			break;
+		}
+		r->skip_upto = g->upto;
+	}
+	return 0;
+}
+
+/* The statement at hand belongs to the past: is it still the one that was done? */
+static int check_past(struct sql_run *r, struct err *err)
+{
+	const struct script_range *g = &r->past[r->at_past];
+	char now[SHA256_HEX_SIZE];
+
+	sha256_update(&r->past_sha, r->item.text, r->item.len);
+	sha256_update(&r->past_sha, "", 1);
+	if (r->number < g->upto)
+		return 0;
+	sha256_final_hex(&r->past_sha, now);
+	sha256_init(&r->past_sha);
+	r->at_past++;
+	if (!strcmp(now, g->sha256))
+		return 0;
+	return err_set(err, ERR_POLICY, "script '%s' was changed where it is already applied: statements %lld to %lld (from line %lld) have checksum %s, applied was %s; put the old text back, and changes behind it",
+		       r->script->name, (long long)g->from, (long long)g->upto, (long long)g->line, now, g->sha256);
+}
+
+/* The first statement that is not skipped: make the session what it was. */
+static int end_of_past(struct sql_run *r, struct err *err)
+{
+	char sql[80];
+	int failed, n;
+
+	r->skipping = false;
+	if (sql_counters_restore(r, err) < 0)
+		return -1;
+	if (r->temporary > 0)
+		return err_set(err, ERR_FAIL, "the temporary tables that script '%s' made before statement %lld went with the session that was cut off; undo what it did so far and forget it: sql repair %s --redo 1",
+			       r->script->name, (long long)r->number, r->script->name);
+	if (!r->skip_upto)
+		return 0;
+	log_info("resuming script '%s' at statement %lld (%s:%llu)", r->script->name, (long long)r->number,
+		 r->file[r->depth - 1].path, (unsigned long long)r->item.line);
+	n = snprintf(sql, sizeof sql, "SET SESSION last_insert_id = %llu", (unsigned long long)r->last_id);
+	return r->last_id ? sql_send(r, sql, (size_t)n, &failed, err) : 0;
+}
+
+/* ---- one statement ---- */
+
+static bool name_is(const char *a, const char *b)
+{
+	return !strcasecmp(a, b);
+}
+
+static int check_database(struct sql_run *r, const char *name, struct err *err)
+{
+	AUTO_STRV allowed = STRV_INIT;
+
+	profile_words(r->t->profile, "sql", "databases", &allowed);
+	if (name_is(name, r->schema) || strv_has(&allowed, name))
+		return 0;
+	return err_set(err, ERR_POLICY, "USE of another database '%s' is not allowed; name it in [sql] databases of the profile if it is meant",
+		       name);
+}
+
+static int do_command(struct sql_run *r, struct err *err)
+{
+	switch (r->item.command) {
+	case SQLSPLIT_USE:
+		if (check_database(r, r->item.text, err) < 0)
+			return -1;
+		return mysql_select_db(r->my, r->item.text) ? db_error(r->db, err) : 0;
+	case SQLSPLIT_CHARSET:
+		if (mysql_set_character_set(r->my, r->item.text))
+			return db_error(r->db, err);
+		sqlsplit_set_charset(r->file[r->depth - 1].sp,
+				     strncmp(r->item.text, "utf8", 4) ? SQLSPLIT_LATIN1 : SQLSPLIT_UTF8);
+		return 0;
+	case SQLSPLIT_SOURCE:
+	case SQLSPLIT_NO_COMMAND:
+		break;
+	}
+	return 0;
+}
+
+/* SQL that sets the user variables as they are now, for a later session. */
+static int make_replay(struct sql_run *r, const struct strv *variables, struct buf *out, struct err *err)
+{
+	for (size_t i = 0; i < variables->n; i++) {
+		AUTO_FREE char *ask = xasprintf("SELECT %s", variables->v[i]);
+		MYSQL_RES *res = NULL;
+		const MYSQL_FIELD *f;
+		MYSQL_ROW row = NULL;
+
+		if (mysql_real_query(r->my, ask, strlen(ask)) || !(res = mysql_store_result(r->my)))
+			return db_error(r->db, err);
+		f = mysql_fetch_field(res);	/* IS_NUM names its argument more than once */
+		row = mysql_fetch_row(res);
+		buf_addf(out, "%s%s = ", i ? ", " : "SET ", variables->v[i]);
+		if (!row || !row[0]) {
+			buf_adds(out, "NULL");
+		} else if (IS_NUM(f->type)) {
+			buf_adds(out, row[0]);
+		} else {
+			const unsigned char *p = (const unsigned char *)row[0];
+			unsigned long n = mysql_fetch_lengths(res)[0];
+
+			/* In the connection's character set: that is how it came. */
+			buf_addf(out, "_%s X'", mysql_character_set_name(r->my));
+			for (; n--; p++)
+				buf_addf(out, "%02x", *p);
+			buf_addc(out, '\'');
+		}
+		mysql_free_result(res);
+	}
+	return 0;
+}
+
+static int note(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	AUTO_BUF replay = BUF_INIT;
+
+	if (k->variables.n && make_replay(r, &k->variables, &replay, err) < 0)
+		return -1;
+	sql_journal_note(r, replay.len ? replay.p : NULL);
+	return 0;
+}
+
+/* Does the table's engine undo what a transaction did? Asked once a table. */
+static int is_safe(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	AUTO_FREE char *full = NULL, *engine = NULL;
+	struct db_value v[2];
+	struct err e = ERR_INIT;
+	bool safe;
+
+	if (k->reads_only || k->temporary || k->drops_temporary)
+		return 1;
+	if (!k->table)
+		return 0;
+	full = xasprintf("%s.%s", k->schema ? k->schema : "", k->table);
+	if (strv_has(&r->safe, full))
+		return 1;
+	if (strv_has(&r->unsafe, full))
+		return 0;
+	v[0] = k->schema ? DBV_STR(k->schema) : DBV_NULL;
+	v[1] = DBV_STR(k->table);
+	if (db_get_str(r->db, "SELECT engine FROM information_schema.tables WHERE table_schema = IFNULL(?, DATABASE())"
+		       " AND table_name = ?", v, 2, &engine, &e) < 0 && e.kind != ERR_ABSENT) {
+		*err = e;
+		return -1;
+	}
+	safe = engine && name_is(engine, "InnoDB");
+	/* Not there, or a temporary one: not remembered, it may come. */
+	if (engine)
+		strv_add(safe ? &r->safe : &r->unsafe, full);
+	return safe || (!engine && r->temporary > 0);
+}
+
+static int run_dml(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	int safe = k->wants_row_count ? 1 : is_safe(r, k, err);
+
+	if (safe < 0)
+		return -1;
+	if (!safe && !r->script_tx)
+		return sql_journal_alone(r, k, err);
+	if (!k->wants_row_count && (sql_counters_before(r, k, err) < 0 || sql_journal_begin(r, err) < 0))
+		return -1;
+	if (send_item(r, err) < 0)
+		return -1;
+	r->tx_dirty |= !k->reads_only;
+	r->temporary += k->temporary ? 1 : k->drops_temporary && r->temporary ? -1 : 0;
+	return note(r, k, err);
+}
+
+static bool autocommit(const struct sql_run *r)
+{
+	return r->my->server_status & SERVER_STATUS_AUTOCOMMIT;
+}
+
+/* These words of a SET concern transactions, so ours must not be open. */
+static bool sets_transaction(const struct sql_run *r)
+{
+	size_t n = r->item.len < 512 ? r->item.len : 512;
+	AUTO_FREE char *head = xstrndup(r->item.text, n);
+
+	return strcasestr(head, "autocommit") || strcasestr(head, "transaction") || strcasestr(head, "isolation");
+}
+
+static int run_session(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	if (k->use && check_database(r, k->use, err) < 0)
+		return -1;
+	if (r->open && sets_transaction(r) && sql_journal_flush(r, err) < 0)
+		return -1;
+	if ((r->item.command ? do_command(r, err) : send_item(r, err)) < 0)
+		return -1;
+	if (!autocommit(r) && !r->script_tx) {
+		if (r->open && sql_journal_flush(r, err) < 0)
+			return -1;
+		r->script_tx = true;
+	} else if (autocommit(r) && r->script_tx && !(r->my->server_status & SERVER_STATUS_IN_TRANS)) {
+		r->script_tx = false;	/* SET autocommit = 1 commits */
+	}
+	r->rows = 0;
+	return note(r, k, err);
+}
+
+static int run_rollback(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	if (!r->script_tx && sql_journal_flush(r, err) < 0)
+		return -1;
+	if (send_item(r, err) < 0)
+		return -1;
+	r->script_tx = !autocommit(r);
+	r->tx_dirty = false;
+	return note(r, k, err);
+}
+
+static int run_begin(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	if (sql_journal_flush(r, err) < 0 || send_item(r, err) < 0)
+		return -1;
+	r->script_tx = true;
+	return note(r, k, err);
+}
+
+/* Does the statement name a table of the one that the journal calls intended? */
+static bool is_near_intended(const struct sql_run *r, const struct sql_kind *k)
+{
+	if (k->table && strv_has(&r->intended, k->table))
+		return true;
+	for (size_t i = 0; i < k->n_traces; i++)
+		if (k->trace[i].table && strv_has(&r->intended, k->trace[i].table))
+			return true;
+	return false;
+}
+
+static void remember_intended(struct sql_run *r, const struct sql_kind *k)
+{
+	strv_release(&r->intended);
+	if (k->table)
+		strv_add(&r->intended, k->table);
+	for (size_t i = 0; i < k->n_traces; i++)
+		if (k->trace[i].table && !strv_has(&r->intended, k->trace[i].table))
+			strv_add(&r->intended, k->trace[i].table);
+}
+
+/* A statement that may be done twice needs no record of its beginning; its end
+ * goes with the next record. Unless it could blur the traces of the one before. */
+static bool may_be_lazy(const struct sql_run *r, const struct sql_kind *k)
+{
+	return k->repeatable && !k->unknown && k->n_traces && !r->open && !r->script_tx && !is_near_intended(r, k) &&
+	       !sql_counters_concern(r, k) && r->pend_count < 100;
+}
+
+static int run_lazy(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	if (send_item(r, err) < 0)
+		return -1;
+	strv_release(&r->safe);
+	strv_release(&r->unsafe);
+	return note(r, k, err);
+}
+
+static int run_alone(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	if (sql_journal_alone(r, k, err) < 0)
+		return -1;
+	remember_intended(r, k);
+	r->script_tx = !autocommit(r);
+	strv_release(&r->safe);
+	strv_release(&r->unsafe);
+	return 0;
+}
+
+static int run_kind(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	switch (k->class) {
+	case SQL_DML:
+		if (k->local_file)
+			return err_set(err, ERR_POLICY, "LOAD DATA LOCAL reads files of this machine at the server's wish and is not allowed");
+		return run_dml(r, k, err);
+	case SQL_SESSION:
+		return run_session(r, k, err);
+	case SQL_BEGIN:
+		return run_begin(r, k, err);
+	case SQL_COMMIT:
+		if (sql_journal_with_commit(r, err) < 0)
+			return -1;
+		r->script_tx = !autocommit(r);
+		return 0;
+	case SQL_ROLLBACK:
+		return run_rollback(r, k, err);
+	case SQL_LOCK:
+		/* Our lock keeps others of ours away, and under LOCK TABLES the
+		 * journal could not be written. What it implies is kept: a commit. */
+		if (r->script_tx && sql_journal_flush(r, err) < 0)
+			return -1;
+		r->script_tx = !autocommit(r);
+		return note(r, k, err);
+	case SQL_OPAQUE:
+		if (r->script_tx) {
+			if (send_item(r, err) < 0)
+				return -1;
+			r->tx_dirty = true;
+			return note(r, k, err);
+		}
+		return run_alone(r, k, err);
+	case SQL_DDL:
+		return may_be_lazy(r, k) ? run_lazy(r, k, err) : run_alone(r, k, err);
+	}
+	return 0;
+}
+
+/* The connection is lost: nothing can be told to the server. Lock trouble may
+ * have undone the whole transaction: forget it. Else keep what was done before. */
+static void after_error(struct sql_run *r, bool explain, struct err *err)
+{
+	struct err e = ERR_INIT;
+	int failed;
+
+	if (err->kind == ERR_BACKEND)
+		return;
+	if (err->lib == ER_LOCK_WAIT_TIMEOUT)
+		sql_name_blockers(r->db, err);
+	if (err->kind == ERR_BUSY || r->script_tx) {
+		if (sql_send(r, "ROLLBACK", 8, &failed, &e) < 0)
+			log_debug("%s", e.text);
+		sql_journal_drop(r);
+		r->open = false;
+	} else if (sql_journal_flush(r, &e) < 0) {
+		log_debug("%s", e.text);
+	}
+	if (explain)
+		sql_explain(r, err);
+	if (scriptstate_error(r->db, r->schema, r->script->name, err->text, &e) < 0)
+		log_debug("%s", e.text);
+}
+
+static int run_item(struct sql_run *r, struct err *err)
+{
+	CLEANUP(sql_kind_release) struct sql_kind k = SQL_KIND_INIT;
+	unsigned status = r->my->server_status;
+	const char *text = r->item.text;
+	int settled;
+
+	/* A custom delimiter is worth a look into the whole text, which cannot
+	 * hold another statement otherwise. */
+	sql_kind_of(&k, text, r->item.len, status & SERVER_STATUS_ANSI_QUOTES,
+		    status & SERVER_STATUS_NO_BACKSLASH_ESCAPES, memchr(text, ';', r->item.len < 65536 ? r->item.len : 65536));
+	if (r->item.command)
+		k.class = SQL_SESSION;
+	if (r->skipping && r->number <= r->skip_upto) {
+		if (check_past(r, err) < 0)
+			return -1;
+		sql_counters_learn(r, &k);
+		r->temporary += k.temporary ? 1 : k.drops_temporary && r->temporary ? -1 : 0;
+		if (k.class != SQL_SESSION)
+			return 0;
+		return r->item.command ? do_command(r, err) : send_item(r, err);
+	}
+	if (r->skipping && end_of_past(r, err) < 0)
+		return -1;
+	if (r->number == r->ambiguous) {
+		settled = sql_resolve(r, &k, err);
+		if (settled < 0 || scriptstate_settle(r->db, r->schema, r->script->name, r->number, settled, err) < 0)
+			return -1;
+		if (settled) {
+			sql_counters_learn(r, &k);
+			return 0;
+		}
+	}
+	if (run_kind(r, &k, err) < 0) {
+		after_error(r, true, err);
+		return -1;
+	}
+	sql_counters_learn(r, &k);
+	return 0;
+}
+
+/* Values of user variables as they were when the skipped statement had been run. */
+static int replay_past(struct sql_run *r, size_t before, struct err *err)
+{
+	int failed;
+
+	for (; before < r->at_past; before++)
+		if (r->past[before].replay && sql_send(r, r->past[before].replay, strlen(r->past[before].replay), &failed, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int next_statement(struct sql_run *r, struct err *err)
+{
+	size_t at = r->at_past;
+
+	if (r->item.command == SQLSPLIT_SOURCE)
+		return sql_file_source(r, r->item.text, err);
+	r->number++;
+	r->rows = 0;
+	r->warnings = 0;
+	if (run_item(r, err) < 0 || replay_past(r, at, err) < 0)
+		return -1;
+	sqlsplit_set_modes(r->file[r->depth - 1].sp, r->my->server_status & SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+			   r->my->server_status & SERVER_STATUS_ANSI_QUOTES);
+	if (!r->script_tx && !r->temporary && sql_journal_is_full(r) && sql_journal_flush(r, err) < 0)
+		return -1;
+	sql_show_progress(r, false);
+	return 0;
+}
+
+/* ---- the script ---- */
+
+/* NAME=VALUE words of the profile; they are code of the package, but a typo must not become SQL. */
+static int set_session(struct sql_run *r, struct err *err)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_,-.";
+	const struct strv *words = &r->script->session;
+	int failed;
+
+	for (size_t i = 0; i < words->n; i++) {
+		const char *w = words->v[i], *eq = strchr(w, '=');
+		AUTO_BUF sql = BUF_INIT;
+		bool number;
+
+		if (!eq || eq == w || strspn(w, good) != (size_t)(eq - w) || strspn(eq + 1, good) != strlen(eq + 1))
+			return err_set(err, ERR_FAIL, "session setting '%s' of script '%s' is not NAME=VALUE", w, r->script->name);
+		number = eq[1] && strspn(eq + 1, "0123456789") == strlen(eq + 1);
+		buf_addf(&sql, "SET SESSION %.*s = %s%s%s", (int)(eq - w), w, number ? "" : "'", eq + 1, number ? "" : "'");
+		if (sql_send(r, sql.p, sql.len, &failed, err) < 0) {
+			err_prefix(err, "session setting '%s' of script '%s'", w, r->script->name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int prepare(struct sql_run *r, struct err *err)
+{
+	int64_t packet;
+
+	if (mysql_set_server_option(r->my, MYSQL_OPTION_MULTI_STATEMENTS_ON))
+		return db_error(r->db, err);
+	if (mysql_set_character_set(r->my, r->script->charset)) {
+		db_error(r->db, err);
+		err_prefix(err, "character set '%s' of script '%s'", r->script->charset, r->script->name);
+		return -1;
+	}
+	if (db_get_int(r->db, "SELECT @@max_allowed_packet", NULL, 0, &packet, err) < 0 ||
+	    set_session(r, err) < 0 || load_past(r, err) < 0)
+		return -1;
+	if (sql_file_push(r, r->script->path, err) < 0)
+		return -1;
+	sqlsplit_set_limit(r->file[0].sp, (size_t)packet);
+	sqlsplit_set_modes(r->file[0].sp, r->my->server_status & SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+			   r->my->server_status & SERVER_STATUS_ANSI_QUOTES);
+	return scriptstate_begin(r->db, r->schema, r->script->name, r->script->sha256, r->script->bytes, err);
+}
+
+static int end_script(struct sql_run *r, struct err *err)
+{
+	int failed;
+
+	if (r->number < r->skip_upto)
+		return err_set(err, ERR_POLICY, "script '%s' has only %lld statements, but %lld of it are applied; put the old text back",
+			       r->script->name, (long long)r->number, (long long)r->skip_upto);
+	if (r->script_tx && r->tx_dirty) {
+		if (sql_send(r, "ROLLBACK", 8, &failed, err) < 0)
+			return -1;
+		return err_set(err, ERR_FAIL, "%s: the script ends inside a transaction, so the server threw its statements away; it lacks a COMMIT",
+			       r->script->path);
+	}
+	if (sql_journal_flush(r, err) < 0)
+		return -1;
+	sql_show_progress(r, true);
+	return scriptstate_finish(r->db, r->schema, r->script->name, r->script->sha256, "done", r->number, err);
+}
+
+static void run_release(struct sql_run *r)
+{
+	while (r->depth)
+		sql_file_pop(r);
+	sql_journal_drop(r);
+	free(r->pend);
+	free(r->top);
+	scriptstate_ranges_free(r->past, r->n_past);
+	strv_release(&r->safe);
+	strv_release(&r->unsafe);
+	strv_release(&r->touched);
+	strv_release(&r->counted);
+	strv_release(&r->created);
+	strv_release(&r->intended);
+}
+
+int64_t sql_run_script(struct tool *t, struct db *db, const char *schema, const struct sql_script *s,
+		       bool *progress, struct err *err)
+{
+	CLEANUP(run_release) struct sql_run r = { .t = t, .db = db, .my = db_handle(db), .script = s, .schema = schema,
+						  .skipping = true };
+	int got, rc;
+
+	r.top = path_dirname(s->path);
+	clock_gettime(CLOCK_MONOTONIC, &r.begun);
+	r.told = r.since = r.begun;
+	rc = prepare(&r, err);
+	while (rc == 0 && (got = sql_file_next(&r, err)) != 0) {
+		if (got < 0)
+			after_error(&r, false, err);	/* the text knows its place */
+		rc = got < 0 ? -1 : next_statement(&r, err);
+	}
+	if (rc == 0)
+		rc = end_script(&r, err);
+	*progress |= r.progress;
+	return rc < 0 ? -1 : r.number - r.skip_upto;
+}

@@ -1,0 +1,160 @@
+#!/bin/bash
+# proves: sql apply records what it did, stops with the place of an error, goes on from there, and refuses what was changed behind its back
+# SPDX-License-Identifier: GPL-2.0-or-later
+. "$(dirname "$0")/../lib/tap.sh"
+. "$TOP/tests/lib/mariadb.sh"
+. "$TOP/tests/lib/sqlworld.sh"
+mariadb_here || skip_all "$mariadb_why"
+MARIADB_FAST=1 mariadb_new || BAIL "no server"
+
+sql_world 'install = base data
+demo = demo
+[sql:extra]
+file = extra.sql
+on-install = yes
+on-upgrade = offer
+[sql:again]
+file = again.sql
+on-upgrade = yes
+policy = repeatable'
+script base <<'E'
+CREATE TABLE a (id int AUTO_INCREMENT PRIMARY KEY, x varchar(20) NOT NULL DEFAULT 'q');
+SET @n = 5;
+E
+script data <<'E'
+INSERT INTO a (x) VALUES ('one'), ('two');
+INSERT INTO a (x) VALUES (LAST_INSERT_ID());
+-- a comment that moves
+-- the lines
+INSERT INTO a
+  (x)
+  VALUE S (3);
+ALTER TABLE a ADD COLUMN y int;
+E
+echo "INSERT INTO a (x) VALUES ('demo');" | script demo
+echo 'ALTER TABLE a ADD COLUMN z int;' | script extra
+echo "ALTER TABLE a ADD COLUMN IF NOT EXISTS w int; INSERT INTO a (x) VALUES ('again');" | script again
+
+rc_is 0 "create" sql create
+rc_is 1 "plan --exit-code: something is due" sql plan --exit-code
+is "$out" "" "and nothing on stdout, which is debconf's"
+like "$(sql plan)" "due data: 4 statements" "plan says what"
+ok "as JSON too" eval 'sql plan --json | python3 -c "import json,sys; d=json.load(sys.stdin); assert [s[\"script\"] for s in d[\"scripts\"]] == [\"base\",\"data\",\"extra\"], d"'
+rc_is 0 "a dry run" sql apply --dry-run
+is "$(q 'SHOW TABLES')" "maintkit_meta" "does nothing"
+
+rc_is 2 "apply stops at an error" sql apply
+like "$err" "/usr/share/demo/sql/data.sql:7:[0-9]+: You have an error" "with file, line, column"
+like "$err" "error 1064, SQLSTATE 42000" "code and SQLSTATE"
+like "$err" "statement 3: INSERT INTO a" "the statement's first line"
+like "$err" "statements 1 to 2 of script 'data' are applied" "what is applied"
+like "$err" "go on with: maintkit -p demo sql apply data" "and what to do"
+is "$(q "SELECT COUNT(*) FROM a")" 3 "what was before it is kept"
+like "$(sql status)" "running data: 2 statements" "status shows it"
+like "$(sql status)" "stopped: .*data.sql:7" "and why it stopped"
+like "$(sql plan)" "interrupted data: 4 statements, 2 of them done" "plan too"
+rc_is 2 "again: the same error" sql apply
+is "$(q "SELECT COUNT(*) FROM a")" 3 "and nothing twice"
+
+cp "$S/data.sql" "$T/data"
+sed -i '1s/one/ONE/; s/VALUE S/VALUES/' "$S/data.sql"
+rc_is 4 "the applied part changed: refused" sql apply
+like "$err" "changed where it is already applied: statements 1 to 2" "saying which"
+sed 's/VALUE S/VALUES/' "$T/data" >"$S/data.sql"
+rc_is 0 "the failing statement mended: goes on" sql apply
+like "$err" "resuming script 'data' at statement 3" "from there"
+is "$(q "SELECT GROUP_CONCAT(x ORDER BY id) FROM a")" "one,two,1,3" "nothing twice, LAST_INSERT_ID as it was"
+is "$(q "SELECT GROUP_CONCAT(column_name ORDER BY ordinal_position) FROM information_schema.columns WHERE table_schema='demo_db' AND table_name='a'")" "id,x,y,z" "the rest was done, the extra script on a new database too, the one for upgrades not"
+rc_is 1 "then the script for upgrades is due" sql plan --exit-code
+rc_is 0 "and applied by the next" sql apply
+rc_is 0 "then nothing is due" sql plan --exit-code
+rc_is 0 "apply again" sql apply
+like "$err" "nothing is due" "does nothing"
+is "$(q "SELECT COUNT(*) FROM a WHERE x = 'again'")" 1 "really"
+rc_is 0 "demo data when asked" sql apply --demo
+is "$(q "SELECT COUNT(*) FROM a WHERE x = 'demo'")" 1 "once"
+
+echo '-- more' >>"$S/extra.sql"
+rc_is 4 "an applied script changed: refused" sql apply
+like "$err" "$(sha256sum "$S/extra.sql" | cut -c1-64).*applied [0-9a-f]{64}" "with both checksums"
+sed -i '$d' "$S/extra.sql"
+echo '-- more' >>"$S/again.sql"
+rc_is 0 "a repeatable one is run again" sql apply
+is "$(q "SELECT COUNT(*) FROM a WHERE x = 'again'")" 2 "from its beginning"
+echo '-- a new version of the package has another schema' >>"$S/base.sql"
+rc_is 0 "a changed script of the first installation does not concern this database" sql apply
+rc_is 0 "nor plan" sql plan --exit-code
+rc_is 4 "unless it is named" sql apply base
+
+# Other runs and other programs.
+mariadb_sql "SELECT GET_LOCK('maintkit_sql/demo_db', 5), SLEEP(6)" >"$T/holder" & holder=$!
+until mariadb_sql "SELECT IS_USED_LOCK('maintkit_sql/demo_db')" | grep -q '[0-9]'; do sleep 0.1; done
+echo "INSERT INTO a (x) VALUES ('late');" | script late
+rc_is 3 "another run holds the lock: not now" sql apply /usr/share/demo/sql/late.sql --wait 1
+like "$err" "waiting up to 1 s" "after a message"
+like "$err" "database connection [0-9]+" "that names the connection"
+rc_is 0 "waiting longer helps" sql apply /usr/share/demo/sql/late.sql --wait 20
+wait $holder
+{ echo 'START TRANSACTION; UPDATE demo_db.a SET y = 1;'; sleep 4; } | mariadb_sql & holder=$!
+sleep 0.7
+sed -i 's/^dir = /session = lock_wait_timeout=1 innodb_lock_wait_timeout=1\n&/' "$R/usr/share/demo/maintkit.conf"
+echo "ALTER TABLE a ADD COLUMN late int;" | script blocked
+rc_is 3 "an open transaction blocks: not now" sql apply /usr/share/demo/sql/blocked.sql
+like "$err" "blocked.sql:1:1: Lock wait timeout exceeded.*error 1205" "after lock_wait_timeout"
+like "$err" "open transactions: connection [0-9]+ of 'root'@'localhost'" "naming who"
+wait $holder
+rc_is 0 "when it is gone it works" sql apply /usr/share/demo/sql/blocked.sql
+
+# What cannot be undone and leaves no trace.
+q 'CREATE TABLE m (a int) ENGINE=MyISAM'
+script isam <<'E'
+INSERT INTO m VALUES (1);
+INSERT INTO m VALUES (2);
+INSERT INTO m VALUES (3);
+E
+for ((k = 1; k < 80; k++)); do
+	{ strace -f -o /dev/null -e trace=recvfrom -e inject=recvfrom:signal=KILL:when=$k \
+		"$BIN/maintkit-sql" --root "$R" -p demo apply /usr/share/demo/sql/isam.sql >/dev/null 2>&1; } 2>/dev/null
+	[ "$(q "SELECT COUNT(*) FROM maintkit_statement WHERE script='isam' AND number=2 AND state='intended'")" = 1 ] && break
+	sql repair isam --redo 1 >/dev/null 2>&1	# forgets it
+	q 'TRUNCATE m'
+done
+rc_is 2 "an insert into MyISAM that was cut off: a person must look" sql apply /usr/share/demo/sql/isam.sql
+like "$err" "isam.sql:2:1: statement 2 of script 'isam' \(INSERT\) was begun by a run that was cut off" "told which"
+like "$err" "sql repair isam --done 2 .* or --redo 2" "and how to say so"
+rc_is 2 "repair of another statement" sql repair isam --done 3
+if [ "$(q 'SELECT COUNT(*) FROM m WHERE a = 2')" = 1 ]; then rc_is 0 "repair --done" sql repair isam --done 2
+else rc_is 0 "repair --redo" sql repair isam --redo 2; fi
+rc_is 0 "then it goes on" sql apply /usr/share/demo/sql/isam.sql
+is "$(q 'SELECT GROUP_CONCAT(a ORDER BY a) FROM m')" "1,2,3" "each once"
+
+# Scripts that end in a transaction, leave their directory, or use client commands.
+echo "START TRANSACTION; INSERT INTO a (x) VALUES ('lost');" | script open
+rc_is 2 "a script without COMMIT" sql apply /usr/share/demo/sql/open.sql
+like "$err" "lacks a COMMIT" "is told so"
+mkdir -p "$S/sub"
+printf 'source sub/inner.sql\nINSERT INTO a (x) VALUES ("outer");\n' | script outer
+printf 'INSERT INTO a (x) VALUES ("inner");\nsource deeper.sql\n' >"$S/sub/inner.sql"
+echo 'INSERT INTO a (x) VALUES ("deeper")' >"$S/sub/deeper.sql"
+rc_is 0 "source, relative to the file that says it" sql apply /usr/share/demo/sql/outer.sql
+is "$(q "SELECT GROUP_CONCAT(x ORDER BY id) FROM a WHERE x LIKE '%er'")" "inner,deeper,outer" "in its place"
+echo 'source ../../../../etc/demo/demo.properties' | script climb
+rc_is 4 "source out of the directory is refused" sql apply /usr/share/demo/sql/climb.sql
+echo 'source loop.sql' | script loop
+rc_is 2 "a script that sources itself" sql apply /usr/share/demo/sql/loop.sql
+echo 'system touch /tmp/never' | script shell
+rc_is 2 "a shell command" sql apply /usr/share/demo/sql/shell.sql
+echo "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE a" | script load
+rc_is 4 "LOAD DATA LOCAL is refused" sql apply /usr/share/demo/sql/load.sql
+echo 'USE mysql; DROP TABLE user;' | script other
+rc_is 4 "another database is refused" sql apply /usr/share/demo/sql/other.sql
+
+q 'ALTER TABLE a MODIFY x varchar(30) NULL, DROP COLUMN z'
+rc_is 1 "verify finds drift" sql verify
+like "$out" "column a.z is missing" "what is missing"
+rc_is 0 "status as JSON" eval 'sql status --json | python3 -m json.tool'
+mariadb_kill
+rc_is 3 "no server: not now" sql apply --wait 1
+rc_is 3 "nor plan" sql plan
+rc_is 0 "deferred when asked" sql apply --defer install
+done_testing
