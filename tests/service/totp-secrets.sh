@@ -1,0 +1,82 @@
+#!/bin/bash
+# proves: no secret, code or PIN shows in any process list or environment, file or log; serve sends codes to the database socket and to nothing else
+# SPDX-License-Identifier: GPL-2.0-or-later
+. "$(dirname "$0")/../lib/tap.sh"
+. "$TOP/tests/lib/mariadb.sh"
+. "$TOP/tests/lib/totp.sh"
+
+[ "$(id -u)" = 0 ] || skip_all "totp is for root"
+mariadb_here || skip_all "$mariadb_why"
+for program in oathtool strace perl; do
+	command -v "$program" >/dev/null || skip_all "$program is not installed"
+done
+totp_setup && totp_columns || BAIL "no database"
+
+watch_on() {
+	perl "$TOP/tests/lib/proc-watch.pl" "$T/seen" >"$T/watch" &
+	watcher=$!
+	until grep -q ready "$T/watch" 2>/dev/null; do sleep 0.05; done
+}
+watch_off() {
+	kill -TERM $watcher
+	wait $watcher
+	rate=$(tail -n 1 "$T/watch")
+}
+
+# ---- the process list during every verb
+watch_on
+totp enroll oscardoc --secret-stdin --recovery-codes 1 <<<"$SECRET" >"$T/recovery" 2>"$T/err"
+wait_early
+codes=("$(code)" "$(code "$SECRET" -N "@$(($(date +%s) + 30))")")
+{
+	totp confirm oscardoc <<<"${codes[0]}"
+	totp check oscardoc <<<"${codes[1]}"
+	totp tick
+	pin=$(sec pin)
+	totp list; totp show oscardoc; totp close; totp tick
+	PATH=$T/bin:$PATH; mkdir "$T/bin"
+	# what 2FA.sh runs, without the wait for the end of the minute
+	printf '#!/bin/sh\nset -- $(printf "%%s\\n" "$@" | sed "s/^--cover$/--quiet/; /^60$/d; /^-p$/d; /^oscar-emr$/d; /^totp$/d")\nexec "%s" --root "%s" -p oscar-emr "$@"\n' "$TOTP" "$ROOT" >"$T/bin/maintkit"
+	chmod +x "$T/bin/maintkit"
+	sed "s,^PATH=.*,PATH=$T/bin:$PATH," "$TOP/hooks/oscar-emr/2FA.sh" >"$T/2FA.sh"
+	sh "$T/2FA.sh"
+	totp check oscardoc <"$T/recovery"
+	totp rotate oscardoc --secret-stdin --no-confirm <<<"MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43UOV3HO6DZPJBEGRCF"
+	totp disable oscardoc
+} >>"$T/out" 2>>"$T/err"
+rc=$?
+# one that does show it, so that we know the watcher sees such things
+for i in 1 2 3 4 5; do sh -c 'sleep 0.02' "shown-$i" "${SECRET/G/7}"; done
+watch_off
+is "$rc" 0 "all verbs ran"
+is "$pin" "${codes[0]}" "the PIN was the code"
+ok "the process list was looked at $rate times a second" test "$rate" -ge 300
+is "$(grep -c "${SECRET/G/7}" "$T/seen" | sed 's/^[1-9].*/some/')" some "the watcher sees a secret that is shown"
+for word in "$SECRET" MFRGGZDFMZTWQ2LK "${codes[0]}" "${codes[1]}" "$(head -c 9 "$T/recovery")"; do
+	is "$(grep -F -e "$word" "$T/seen")" "" "no process showed ${word:0:3}..."
+	is "$(grep -F -e "$word" "$T/out" "$T/err")" "" "no output did"
+	is "$(grep -rF -e "$word" "$ROOT")" "" "no file did"
+done
+
+# ---- what serve writes
+totp enroll oscardoc --secret-stdin --no-confirm <<<"$SECRET" 2>/dev/null
+totp prepare
+wait_early
+strace -f -s 100000 -e trace=write,pwrite64,writev,sendto,sendmsg,connect,socket,openat,creat -y -o "$T/trace" \
+	"$TOTP" --root "$ROOT" -p oscar-emr serve >"$T/serve.out" 2>&1 &
+tracer=$!
+for ((i = 0; i < 100; i++)); do [ "$(sec pin)" = "$(code)" ] && break; sleep 0.1; done
+is "$(sec pin)" "$(code)" "serve wrote the code"
+served=$(code)
+sleep 0.5
+kill -TERM "$(pgrep -P $tracer)"
+ok "serve ends" wait $tracer
+isnt "$(sec pin)" "$served" "and shut the login"
+is "$(grep -cF "$SECRET" "$T/trace")" 0 "the secret was written nowhere"
+is "$(grep -F "$served" "$T/trace" | grep -cvE '^[0-9]+ +(write|sendto|sendmsg|writev)\([0-9]+<(UNIX|socket)[^>]*>')" 0 "the code went to sockets only"
+isnt "$(grep -cF "$served" "$T/trace")" 0 "to the database's at least"
+is "$(grep -oE 'connect\([^)]*sun_path="[^"]*"' "$T/trace" | grep -v "$MARIADB_SOCKET" | grep -cv nscd)" 0 "and there was no other connection"
+is "$(grep -E 'openat|creat' "$T/trace" | grep -v ENOENT | grep -E 'O_WRONLY|O_RDWR|O_CREAT' | grep -cv /dev/null)" 0 "no file was opened for writing"
+is "$(grep -F -e "$SECRET" -e "$served" "$T/serve.out")" "" "nothing of it was said"
+
+done_testing
