@@ -1,0 +1,129 @@
+/* Patient data of one package: where it is, whose it is, how it is kept or destroyed.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The program is put aside at configure time and runs at purge when everything
+ * else may be gone, so it links libc only and asks the database through the
+ * `mariadb` client if there is one.
+ */
+#ifndef MAINTKIT_DATA_H
+#define MAINTKIT_DATA_H
+
+#include <stdint.h>
+#include "../core/consent.h"
+#include "../ext/effects.h"
+#include "tool.h"
+
+/* ---- trees of files (data_tree.c) ---- */
+
+struct tree_count {
+	uint64_t files, dirs, bytes;	/* bytes only when counted, not when deleted */
+};
+/* Add up what is below path; a path that is not there counts nothing. Links
+ * and mount points below are counted as one file and not entered. ERR_FAIL when
+ * path itself is a link or a directory cannot be read. */
+int tree_measure(const struct root *root, const char *path, struct tree_count *c, struct err *err) MUST_CHECK;
+/* Delete path and all below, never through a link, never into another mount.
+ * 0 gone (or was not there); 1 something is left: left names it and why (the first few). */
+int tree_delete(const struct root *root, const char *path, struct tree_count *gone, struct strv *left,
+		struct err *err) MUST_CHECK;
+
+/* ---- the database, by its client (data_db.c) ---- */
+
+enum data_db_state {
+	DATA_DB_ABSENT,		/* surely none of that name */
+	DATA_DB_OURS,
+	DATA_DB_FOREIGN,	/* proven another instance's */
+	DATA_DB_UNKNOWN,	/* there may be one, or whose it is cannot be proven */
+};
+struct data_db {
+	char *client;		/* program, or NULL */
+	char *defaults_file;	/* NULL: root over the unix socket */
+	char *down;		/* why the server cannot be asked; NULL: it can */
+	bool remote;
+};
+void data_db_release(struct data_db *d);
+/* Find client and server. Never fails: d->down says what is missing. */
+void data_db_find(struct data_db *d, struct tool *t);
+/* Run SQL with this database selected (NULL: none). out gets rows, columns
+ * separated by tabs. On error err->lib is MariaDB's number where there is one. */
+int data_db_query(const struct data_db *d, const char *database, const char *sql, struct buf *out,
+		  struct err *err) MUST_CHECK;
+/* Append `name` and 'text', quoted. */
+void data_db_name(struct buf *b, const char *name);
+void data_db_text(struct buf *b, const char *text);
+/* Does the server's data directory on this machine show that there is no such
+ * database? For when the server does not run. */
+bool data_db_surely_absent(struct tool *t, const char *database);
+
+/* ---- what there is (data_facts.c) ---- */
+
+struct data_database {
+	char *name, *note;	/* note: why it is not ours or not known */
+	enum data_db_state state;
+	int64_t bytes, tables;	/* -1 not known */
+};
+struct data_facts {
+	char host[256];
+	char *instance;		/* NULL: none made */
+	struct data_db db;
+	struct data_database *base;	/* [0] is the main one */
+	size_t n_base;
+	int64_t patients;	/* -1 not known */
+	struct tree_count documents, keys, backups;
+	char *newest_backup;
+	char *trouble;		/* what could not be told, NULL: nothing */
+	enum consent_data data;
+	struct effect *effects;
+	size_t n_effects;
+	bool begun;		/* a destruction was begun */
+	bool dropped;		/* ... and its databases are gone already */
+};
+#define DATA_FACTS_INIT { .patients = -1 }
+void data_facts_release(struct data_facts *f);
+int data_facts_gather(struct data_facts *f, struct tool *t, struct err *err) MUST_CHECK;
+
+/* ---- records in the state directory (data_record.c) ---- */
+
+struct data_token {
+	char *host, *database, *instance;
+	int64_t patients;
+	long long made, expires;
+};
+void data_token_release(struct data_token *k);
+int data_token_write(struct tool *t, const struct data_token *k, struct err *err) MUST_CHECK;
+enum consent_token data_token_judge(struct tool *t, const struct data_facts *f, long long now,
+				    struct buf *why);
+/* It is spent once it was used. */
+int data_token_spend(struct tool *t, struct err *err) MUST_CHECK;
+
+struct data_retained {
+	long long since;
+	char *host, *database, *instance;
+	int64_t patients;	/* -1 not known */
+	uint64_t documents, bytes;
+};
+void data_retained_release(struct data_retained *r);
+/* ERR_ABSENT: nothing is retained. */
+int data_retained_read(struct tool *t, struct data_retained *r, struct err *err) MUST_CHECK;
+int data_retained_write(struct tool *t, const struct data_facts *f, struct err *err) MUST_CHECK;
+int data_retained_forget(struct tool *t, struct err *err) MUST_CHECK;
+
+/* The destruction that was consented to, so that a killed one is finished:
+ * names of the databases that were proven ours before the first was dropped. */
+int data_begun_write(struct tool *t, const struct data_facts *f, struct err *err) MUST_CHECK;
+/* The databases were looked for and are gone; what leads to them (db.cnf) may go now. */
+int data_begun_dropped(struct tool *t, const struct data_facts *f, struct err *err) MUST_CHECK;
+/* Fills f->begun and f->dropped for f->instance, and the names. */
+int data_begun_read(struct tool *t, struct data_facts *f, struct strv *databases, struct err *err) MUST_CHECK;
+
+/* ---- doing it (data_purge.c, data_destroy.c) ---- */
+
+int data_purge(struct tool *t, const char *decision, bool with_backups, struct err *err) MUST_CHECK;
+/* Databases, account, trees, host effects, logs, state; verified gone. */
+int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with_backups,
+		     struct err *err) MUST_CHECK;
+/* What purge takes away even when the data stays: firewall rules, links, units,
+ * disposable trees. Never fails; what is left is told. */
+void data_undo_host(struct tool *t, const struct data_facts *f);
+
+#endif

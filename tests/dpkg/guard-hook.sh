@@ -1,0 +1,150 @@
+#!/bin/bash
+# proves: dpkg's pre-invoke hook stops exactly the .debs that cannot read the data, and never dpkg itself
+# SPDX-License-Identifier: GPL-2.0-or-later
+. "$(dirname "$0")/../lib/tap.sh"
+command -v dpkg-deb >/dev/null || skip_all 'dpkg is not installed'
+
+R=$T/root
+new_root() {
+	rm -rf "$R"
+	mkdir -p "$R"/var/lib/dpkg/{info,updates} "$R"/usr/bin
+	touch "$R"/var/lib/dpkg/{status,available}
+}
+
+# deb FILE PACKAGE VERSION [COMPRESSION [FIELD...]]
+deb() {
+	local d=$T/pkg file=$1 name=$2 version=$3 z=${4:-xz}
+	rm -rf "$d"
+	mkdir -p "$d/DEBIAN"
+	printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: a <a@example.org>\n' "$name" "$version" >"$d/DEBIAN/control"
+	[ $# -lt 5 ] || printf '%s\n' "${@:5}" >>"$d/DEBIAN/control"
+	printf 'Description: x\n' >>"$d/DEBIAN/control"
+	dpkg-deb --nocheck --root-owner-group --uniform-compression -Z"$z" -b "$d" "$file" >/dev/null 2>&1 || BAIL "dpkg-deb $file"
+}
+
+# The line of the hook as it is installed, with the program that was built.
+hook=$(sed -n 's/^pre-invoke=//p' "$TOP/hooks/dpkg.cfg.d/maintkit")
+hook=${hook//\/usr\/libexec\/maintkit\/maintkit-hook/$BIN/maintkit-hook}
+DPKG=(dpkg "--root=$R" --force-not-root --force-script-chrootless --log=/dev/null)
+d() { "${DPKG[@]}" --pre-invoke="$hook" "$@"; }
+guard() { "$BIN/maintkit-guard" -p oscar-emr --root "$R" --profile "$T/profile" "$@"; }
+state() { dpkg-query --admindir="$R/var/lib/dpkg" -W -f '${db:Status-Abbrev}${Version}' "$1" 2>/dev/null; }
+mark() { guard -q mark --reason 'roster migrated' "$@" 2>/dev/null || [ $? = 3 ]; }
+
+printf '[package]\nname = oscar-emr\ntitle = OSCAR EMR\n[guard]\nlineage = oscar\n[backup]\ndir = /var/backups/oscar-emr\n' >"$T/profile"
+mkdir -p "$T/debs dir/sub"
+cd "$T/debs dir" || exit 1
+deb new.deb oscar-emr 1:20.0-1 xz 'Maintkit-Level: 20' 'Maintkit-Reads: 15-20'
+deb newer.deb oscar-emr 1:22.0-1 xz 'Maintkit-Level: 22' 'Maintkit-Reads: 15-22'
+deb old.deb oscar-emr 15-88~844 gzip
+deb 'ok old.deb' oscar-emr 19-97~3743 zstd
+deb plain.deb oscar-emr 15-88~844 none
+deb sub/deep.deb oscar-emr 15-71~691 xz
+deb beta.deb oscar-emr 19beta-1~932 xz
+deb other.deb hello 1.0 xz
+deb lying.deb oscar-emr 1:20.0-2 xz 'Maintkit-Level: 20' 'Maintkit-Reads: 9-3'
+deb lookalike.deb oscar-emr-doc 15-1~1 xz
+cp old.deb -- -dash.deb
+
+new_root
+ok 'without a mirror everything goes in' d -i old.deb
+new_root
+mark --level 19 --min 18 || BAIL 'mark'
+
+for f in old.deb plain.deb "$T/debs dir/old.deb" ./old.deb; do
+	rc_is 2 "dpkg -i $f: refused" d -i "$f"
+	like "$err" 'refused: oscar-emr 15-88~844' '... and says so'
+	is "$(state oscar-emr)" '' '... before anything was unpacked'
+done
+rc_is 2 'dpkg --unpack' d --unpack old.deb
+rc_is 2 'dpkg --install among other options' d -D 0 -BE --abort-after 3 --status-fd 1 --install old.deb
+rc_is 2 'with --force-all' d --force-all -i old.deb
+rc_is 2 'behind --' d -i -- -dash.deb
+rc_is 2 'dpkg -R DIR' d -R -i .
+rc_is 2 'dpkg -iR DIR: found in a directory below' d -iR sub
+rc_is 2 'one of ours among several' d -i other.deb lookalike.deb old.deb
+is "$(state hello)" '' 'nothing of that run was installed'
+rc_is 0 'dpkg --no-act tells and does not stop' d --no-act -i old.deb
+like "$err" 'refused: oscar-emr 15-88~844' '... it told'
+
+ok 'the same version of another package goes in' d -i other.deb lookalike.deb
+ok 'a legacy version that reads the data goes in, in spite of a blank in its name' d -i 'ok old.deb'
+is "$(state oscar-emr)" 'ii 19-97~3743' '... and is installed'
+ok 'what dpkg calls an upgrade and is none goes in too: product 19 reads the data' d -i beta.deb
+mark --min 20
+rc_is 2 'but not when the data needs level 20' d -i 'ok old.deb'
+ok 'ours goes in' d -i new.deb
+ok 'removal is never stopped' d -r oscar-emr
+rc_is 2 'remove, then older: refused' d -i old.deb
+ok 'fields that make no sense are told, not refused' d -i lying.deb
+like "$err" 'make no sense' '... told'
+
+ok 'allow' guard allow 15-88~844 --reason 'the vendor said so'
+ok 'allowed once: it goes in' d -i old.deb
+like "$err" 'allowed once: oscar-emr 15-88~844 \(the vendor said so\)' '... and the hook says why'
+mark --min 21
+rc_is 2 'a level raised since ends the allowance' d -i old.deb
+
+run env LC_ALL=fr_CA.UTF-8 "${DPKG[@]}" --pre-invoke="$hook" -i old.deb
+like "$err" 'refusé : oscar-emr 15-88~844' 'in French for a French speaker'
+mkdir -p "$R/var/backups/oscar-emr"
+: >"$R/var/backups/oscar-emr/2026-01-01.backup"
+run d -i old.deb
+like "$err" 'backup restore /var/backups/oscar-emr/2026-01-01.backup' 'a backup that is there is named'
+
+# apt's hook, protocol version 3
+apt() {
+	{ printf 'VERSION 3\nAPT::Architecture=amd64\n%s\n\n' "${2:-RootDir=$R}"
+	  printf 'hello - - none < 1.0 all none %s\n' "$PWD/other.deb"
+	  printf 'oscar-emr 1:20.0-1 all none > 15-88~844 all none %s\n' "$1"; } |
+		APT_HOOK_INFO_FD=0 "$BIN/maintkit-hook" apt
+}
+rc_is 4 'apt: refused, with a blank in the path' apt "$PWD/old.deb"
+like "$err" 'refused: oscar-emr 15-88~844' '... in the same words'
+ok 'apt: ours of a level that fits goes in' apt "$PWD/newer.deb"
+ok 'apt: configuring and removing are not asked about' apt '**REMOVE**'
+ok 'apt: another root, without a mirror' apt "$PWD/old.deb" "RootDir=$T"
+ok 'apt: nothing on its descriptor' env APT_HOOK_INFO_FD=0 "$BIN/maintkit-hook" apt </dev/null
+ok 'apt: version 2 of the protocol is told and let through' bash -c "echo 'VERSION 2' | '$BIN/maintkit-hook' apt"
+is "$(sed -n 's/.*"\(\/[^ ]*\) apt || test $? -ne 4".*/\1/p' "$TOP/hooks/apt.conf.d/60maintkit")" \
+	"$(sed -n 's/.*Options::\(.*\)::Version.*/\1/p' "$TOP/hooks/apt.conf.d/60maintkit")" \
+	'the options in apt.conf.d are keyed by the first word of the command'
+
+# dpkg goes on whatever becomes of the hook
+mark --min 22
+good=$hook
+new_root
+for broken in /nonexistent/hook /bin/false 'sh -c "kill -9 \$\$"' 'sh -c "kill -SEGV \$\$"' 'sh -c "exit 127"' "$BIN/maintkit-hook nonsense"; do
+	hook="$broken dpkg || test \$? -ne 4"
+	ok "the hook is '${broken//$TOP/}': dpkg goes on" d -i old.deb
+done
+hook=$good
+ok 'called by something that is not dpkg: status 0' "$BIN/maintkit-hook" dpkg
+like "$err" 'not found in /proc' '... with a warning'
+start=${EPOCHREALTIME/./}
+mkfifo "$T/silent"
+run bash -c "exec 9<>'$T/silent'; exec '$BIN/maintkit-hook' apt <&9"
+took=$(( (${EPOCHREALTIME/./} - start) / 1000 ))
+like "$err" 'gave up after too long a wait' 'a hang ends by the own timer, with a warning'
+is "$rc" 0 '... and status 0'
+ok "... soon ($took ms)" [ "$took" -lt 5000 ]
+
+# damaged and odd files
+new_root
+mark --level 19 --min 18
+head -c 100 old.deb >oscar-emr_short.deb
+head -c 1000 /dev/zero >oscar-emr_zero.deb
+mkfifo oscar-emr_fifo.deb
+{ printf '!<arch>\n%-16s%-12s%-6s%-6s%-8s%-10s`\n' debian-binary 0 0 0 100644 4; printf '2.0\n'
+  printf '%-16s%-12s%-6s%-6s%-8s%-10s`\n' control.tar.xz 0 0 0 100644 9999999999; } >oscar-emr_huge.deb
+for f in oscar-emr_short.deb oscar-emr_zero.deb oscar-emr_huge.deb /nonexistent.deb; do
+	run d -i "$f"
+	unlike "$err" 'refused' "$f is left to dpkg"
+done
+run timeout 10 bash -c "exec 9<>oscar-emr_fifo.deb; DPKG_HOOK_ACTION=install $BIN/maintkit-hook dpkg"
+is "$rc" 0 'a named pipe does not hang it'
+printf 'garbage\n' >"$R/var/lib/maintkit/oscar-emr/mirror"
+ok 'a damaged mirror is told, dpkg goes on' d -i old.deb
+like "$err" 'mirror:1: the line is damaged' '... told'
+
+done_testing
