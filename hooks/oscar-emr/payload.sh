@@ -50,7 +50,11 @@ from_dir() {
 	if [ -e "$1/oscar.war" ]; then
 		cp "$1"/*.war "$out/war/"
 	else
-		"$1/build.sh" "$out/war" "${OSCAR_VERSION:-}"
+		# The application's version: neither epoch nor packaging revision, so
+		# that a new revision of the package has the very same code in it.
+		v=${OSCAR_VERSION:-$(sed -n 's/^version *= *//p' "$1/payload.conf")}
+		v=${v#*:}
+		"$1/build.sh" "$out/war" "${v%-*}"
 	fi
 	cp "$1"/sql/*.sql "$out/sql/"
 	cp "$1/oscar.properties" "$1/payload.conf" "$out/"

@@ -41,16 +41,18 @@ say() { printf '    %s\n' "$*"; }
 
 # The tester of lifecycle.sh: DESC CMD...
 ok() {
-	local desc=$1 out rc
+	local desc=$1 rc
 	shift
-	out=$("$@" 2>&1) && rc=0 || rc=$?
+	"$@" >"$WORK/out" 2>&1 && rc=0 || rc=$?	# in this shell: it may set variables
+	# What "show" printed is part of the story.
+	if [ "$1" = show ]; then cat "$WORK/out"; fi
 	if [ "$rc" -eq 0 ]; then
 		printf '    %s[ok]%s %s\n' "$good" "$plain" "$desc"
 		return 0
 	fi
 	failed=$((failed + 1))
 	printf '    %s[FAILED]%s %s (status %s)\n' "$bad" "$plain" "$desc" "$rc"
-	printf '%s\n' "$out" | tail -n 25 | sed 's/^/        | /'
+	tail -n 25 "$WORK/out" | sed 's/^/        | /'
 	return 1
 }
 # Show a command as a person would type it in the machine, and what it says.

@@ -1,0 +1,57 @@
+/* maintkit-backup: encrypted, checked, restorable copies of database, documents, configuration and keys.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "backup.h"
+
+struct backup_options backup_options;
+
+#define KEY_OPTS \
+	{ "key", 0, OPT_STRING, &backup_options.key, "FILE", "secret key to decrypt with; default: the clinic's" }, \
+	{ "passphrase-stdin", 0, OPT_FLAG, &backup_options.passphrase_stdin, NULL, \
+	  "read that key's passphrase from standard input" }
+
+static const struct opt create_opts[] = {
+	{ "output", 'o', OPT_STRING, &backup_options.output, "FILE", "write to FILE instead of the backup directory" },
+	{ "recipient", 0, OPT_LIST, &backup_options.recipients, "FILE", "encrypt to the public key in FILE as well" },
+	{ "if-patients", 0, OPT_FLAG, &backup_options.if_patients, NULL, "make one only if there is patient data" },
+	{ "for-upgrade", 0, OPT_FLAG, &backup_options.if_patients, NULL, "the same" },
+	{ "files-only", 0, OPT_FLAG, &backup_options.files_only, NULL, "leave the database out" },
+	{ "skip-unreadable", 0, OPT_FLAG, &backup_options.skip_unreadable, NULL,
+	  "leave files out that cannot be read, and name them, instead of failing" },
+	{ 0 },
+};
+static const struct opt verify_opts[] = { KEY_OPTS, { 0 } };
+static const struct opt restore_opts[] = {
+	{ "to", 0, OPT_STRING, &backup_options.to, "DIR", "unpack into DIR, which must not exist" },
+	{ "database", 0, OPT_STRING, &backup_options.database, "NAME", "load the dump into a new database NAME" },
+	KEY_OPTS, { 0 },
+};
+
+static const struct verb verbs[] = {
+	{ "create", "", "Make a backup now.",
+	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, create_opts, backup_run_create },
+	{ "list", "", "Show the backups.", VERB_JSON, 0, 0, NULL, backup_run_list },
+	{ "verify", "FILE", "Decrypt a backup and compare every member, writing nothing.",
+	  VERB_JSON | VERB_LOCK | VERB_NEEDS_ROOT, 1, 1, verify_opts, backup_run_verify },
+	{ "restore", "FILE", "Unpack a backup into a new directory, its dump into a new database.",
+	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 1, 1, restore_opts, backup_run_restore },
+	{ "rollback", "", "Not there yet.", 0, 0, 0, NULL, backup_run_missing },
+	{ "prune", "", "Not there yet.", 0, 0, 0, NULL, backup_run_missing },
+	{ 0 },
+};
+
+static const struct command command = {
+	.name = "backup",
+	.summary = "Encrypted, checked, restorable copies of database, documents, configuration and keys.",
+	.verbs = verbs,
+};
+
+int backup_run_missing(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
+{
+	return err_set(err, ERR_FAIL, "'%s %s' is not there yet", t->command->name, t->verb->name);
+}
+
+int main(int argc, char **argv)
+{
+	return tool_main(&command, argc, argv);
+}

@@ -1,0 +1,143 @@
+/* What the verbs of maintkit-backup share.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A backup is NAME.tar.zst.gpg: a tar of
+ *	maintkit-backup		KEY=VALUE lines: format, package, time, levels
+ *	database/000001.sql ...	the dump, in pieces (tar must know sizes in advance)
+ *	database/complete
+ *	files/PATH		documents, keys, configuration, state
+ *	manifest/000001 ...	core/manifest.h, each behind the members it describes
+ * compressed by zstd, encrypted by gpg. Beside it lie NAME.tar.zst.gpg.sha256
+ * (as sha256sum(1) reads it) and NAME.tar.zst.gpg.info (what "list" shows; no secret).
+ */
+#ifndef MAINTKIT_CMD_BACKUP_H
+#define MAINTKIT_CMD_BACKUP_H
+
+#include "../base/userproc.h"
+#include "../core/dumpscan.h"
+#include "../core/manifest.h"
+#include "../core/sha256.h"
+#include "../ext/archive.h"
+#include "../ext/db.h"
+#include "tool.h"
+
+#define BACKUP_FORMAT 1
+#define BACKUP_SUFFIX ".tar.zst.gpg"
+#define MEMBER_INFO "maintkit-backup"
+#define MEMBER_DATABASE "database/"
+#define MEMBER_COMPLETE "database/complete"	/* behind the last piece: the dump ended in order */
+#define MEMBER_FILES "files"
+#define MEMBER_MANIFEST "manifest/"
+
+struct backup_options {
+	const char *output, *key, *to, *database;
+	struct strv recipients;
+	bool if_patients, files_only, skip_unreadable, passphrase_stdin;
+};
+extern struct backup_options backup_options;
+
+/* KEY=VALUE lines; value is one line (control characters become blanks). */
+void info_add(struct buf *info, const char *key, const char *fmt, ...) PRINTF(3, 4);
+/* Value of the last line KEY=, to be freed; NULL when there is none. */
+char *info_get(const struct buf *info, const char *key);
+
+/* A gpg directory of root's own, empty, in /run; gone with its agent after use.
+ * Those of runs that were killed are swept by the next (the package's lock is held). */
+struct scratch {
+	char *path;
+};
+#define SCRATCH_INIT { .path = NULL }
+int scratch_make(struct scratch *s, struct tool *t, struct err *err) MUST_CHECK;
+void scratch_remove(struct scratch *s);
+
+/* ---- writing --------------------------------------------------------------- */
+struct writer {
+	struct archive_out *a;
+	struct manifest m;
+	unsigned part;
+	long long now;
+	struct sha256 hash;	/* of the file between begin and end */
+};
+/* A file whose bytes follow by writer_data(), exactly f->size of them. f->sha256 is filled in by end. */
+int writer_begin(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
+int writer_data(struct writer *w, const void *data, size_t len, struct err *err) MUST_CHECK;
+int writer_end(struct writer *w, struct manifest_file *f, struct err *err) MUST_CHECK;
+/* A directory or link. */
+int writer_node(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
+/* A small file of ours. */
+int writer_memory(struct writer *w, const char *path, const void *data, size_t len, struct err *err) MUST_CHECK;
+/* Put the manifest out when it is long enough, or when last. */
+int writer_manifest(struct writer *w, bool last, struct err *err) MUST_CHECK;
+
+/* Everything below path (of the managed system) into the archive. What vanishes
+ * meanwhile, and what is neither file, directory nor link, is named in the
+ * manifest. skip: names directly below path to leave out, or NULL. */
+int backup_tree(struct writer *w, struct tool *t, const char *path, const char *const *skip, struct err *err) MUST_CHECK;
+/* Bytes of the regular files below path; -1 with err. */
+int backup_tree_size(struct tool *t, const char *path, uint64_t *bytes, struct err *err) MUST_CHECK;
+
+/* The database: is there one, how large, how many patients. */
+struct backup_db {
+	struct db *db;
+	const char *name;
+	bool exists;
+	uint64_t bytes;
+};
+#define BACKUP_DB_INIT { .db = NULL }
+void backup_db_release(struct backup_db *d);
+int backup_db_open(struct backup_db *d, struct tool *t, struct err *err) MUST_CHECK;
+int backup_db_info(struct backup_db *d, struct buf *info, struct err *err) MUST_CHECK;
+/* Dump it into the archive, tables that know no transactions locked meanwhile. */
+int backup_dump(struct writer *w, struct backup_db *d, struct tool *t, struct err *err) MUST_CHECK;
+/* "--socket=..." or "--defaults-file=..." for the server's programs, to be freed. */
+char *backup_db_where(struct tool *t, struct err *err);
+
+/* Encrypt what comes from one descriptor into another, in a child; its output
+ * is one record: sha256, size, then each recipient's fingerprint and user id. */
+struct seal {
+	int in, out;
+	const char *home;
+	struct strv keys;	/* texts of public key files */
+};
+int seal_work(void *arg, struct buf *out, struct err *err);
+int seal_read_keys(struct seal *s, struct tool *t, struct err *err) MUST_CHECK;
+
+/* ---- reading --------------------------------------------------------------- */
+struct reader {
+	struct archive_in *a;
+	struct sha256 hash;
+	struct dumpscan *scan;	/* the member is a piece of the dump */
+};
+ssize_t reader_read(struct reader *r, void *data, size_t len, struct err *err) MUST_CHECK;
+struct sink {
+	/* A member that is no part of the manifest; it may read any part of the data by reader_read(). */
+	int (*member)(void *arg, struct reader *r, const struct archive_member *m, struct err *err);
+	void *arg;
+};
+struct backup_facts {
+	struct buf info;
+	struct manifest_totals totals;
+	struct strv notes;
+	char sha256[SHA256_HEX_SIZE];
+};
+#define BACKUP_FACTS_INIT { .info = BUF_INIT }
+void backup_facts_release(struct backup_facts *f);
+/* Decrypt file and check all of it against its manifest and its .sha256;
+ * sink (may be NULL) gets the members as they come and must not keep what it
+ * made when this fails. ERR_BACKEND: no secret key for it here. */
+int backup_read(struct tool *t, const char *file, const struct sink *sink, struct backup_facts *f, struct err *err) MUST_CHECK;
+
+/* Path of the backup as given: a path, or a name in the backup directory. To be freed. */
+char *backup_path(struct tool *t, const char *given);
+const char *backup_dir(struct tool *t);
+/* Text of FILE.info; ERR_ABSENT. */
+int backup_read_info(const char *file, struct buf *info, struct err *err) MUST_CHECK;
+int backup_write_info(const char *file, const struct buf *info, struct err *err) MUST_CHECK;
+
+int backup_run_create(struct tool *t, int argc, char **argv, struct err *err);
+int backup_run_list(struct tool *t, int argc, char **argv, struct err *err);
+int backup_run_verify(struct tool *t, int argc, char **argv, struct err *err);
+int backup_run_restore(struct tool *t, int argc, char **argv, struct err *err);
+int backup_run_missing(struct tool *t, int argc, char **argv, struct err *err);
+
+#endif

@@ -1,0 +1,3 @@
+# Adapters and libraries of maintkit-backup.
+ext_backup := db pgp pgp_loop pgp_key archive
+libs_backup := -lmariadb -lgpgme -larchive

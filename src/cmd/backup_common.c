@@ -1,0 +1,139 @@
+/* What the verbs of maintkit-backup share: names, the text beside a backup, a directory for gpg.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "../base/atomic.h"
+#include "../ext/pgp.h"
+#include "backup.h"
+
+#define INFO_MAX 65536
+
+void info_add(struct buf *info, const char *key, const char *fmt, ...)
+{
+	va_list ap;
+
+	buf_addf(info, "%s=", key);
+	size_t from = info->len;
+
+	va_start(ap, fmt);
+	buf_vaddf(info, fmt, ap);
+	va_end(ap);
+	for (size_t i = from; i < info->len; i++)
+		if ((unsigned char)info->p[i] < 0x20)
+			info->p[i] = ' ';
+	buf_addc(info, '\n');
+}
+
+char *info_get(const struct buf *info, const char *key)
+{
+	size_t len = strlen(key);
+	const char *found = NULL;
+
+	for (const char *line = info->p; line && *line; ) {
+		const char *end = strchr(line, '\n');
+
+		if (strncmp(line, key, len) == 0 && line[len] == '=')
+			found = line + len + 1;
+		line = end ? end + 1 : NULL;
+	}
+	return found ? xstrndup(found, strcspn(found, "\n")) : NULL;
+}
+
+const char *backup_dir(struct tool *t)
+{
+	return profile_get_or(t->profile, "backup", "dir", "/var/backups");
+}
+
+char *backup_path(struct tool *t, const char *given)
+{
+	AUTO_FREE char *cwd = NULL;
+
+	if (given[0] == '/')
+		return xstrdup(given);
+	if (strchr(given, '/') || access(given, F_OK) == 0) {
+		cwd = getcwd(NULL, 0);
+		return xasprintf("%s/%s", cwd ? cwd : "", given);
+	}
+	return xasprintf("%s%s/%s", t->root.prefix, backup_dir(t), given);
+}
+
+int backup_read_info(const char *file, struct buf *info, struct err *err)
+{
+	CLEANUP(root_release) struct root real = ROOT_INIT;
+	AUTO_FREE char *path = xasprintf("%s.info", file);
+
+	if (root_init(&real, "/", err) < 0)
+		return -1;
+	return path_read_file(&real, path, info, INFO_MAX, NULL, err);
+}
+
+int backup_write_info(const char *file, const struct buf *info, struct err *err)
+{
+	CLEANUP(root_release) struct root real = ROOT_INIT;
+	AUTO_FREE char *path = xasprintf("%s.info", file);
+	struct atomic_opts o = ATOMIC_OPTS_INIT;
+
+	o.mode = 0600;
+	if (root_init(&real, "/", err) < 0)
+		return -1;
+	return atomic_replace(&real, path, info->p, info->len, &o, err) < 0 ? -1 : 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *at UNUSED)
+{
+	/* A directory that does not go shows at the end. */
+	if (remove(path) < 0)
+		return 0;
+	return 0;
+}
+
+static void remove_home(const char *path)
+{
+	pgp_stop_agent(path);
+	nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Only root writes in /run, so nobody can have put these names there. */
+static void sweep(const char *dir, const char *prefix, struct tool *t)
+{
+	AUTO_STRV names = STRV_INIT;
+
+	if (path_list(&t->root, dir, &names, NULL) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		if (strncmp(names.v[i], prefix, strlen(prefix)) != 0)
+			continue;
+		AUTO_FREE char *path = xasprintf("%s%s/%s", t->root.prefix, dir, names.v[i]);
+
+		remove_home(path);
+	}
+}
+
+int scratch_make(struct scratch *s, struct tool *t, struct err *err)
+{
+	AUTO_FREE char *prefix = xasprintf("maintkit-%s-gnupg.", profile_package(t->profile));
+
+	sweep("/run", prefix, t);
+	s->path = xasprintf("%s/run/%sXXXXXX", t->root.prefix, prefix);
+	if (mkdtemp(s->path))
+		return 0;
+	int saved = errno;
+
+	err_sys(err, saved, "make '%s'", s->path);
+	free(s->path);
+	s->path = NULL;
+	return -1;
+}
+
+void scratch_remove(struct scratch *s)
+{
+	if (!s->path)
+		return;
+	remove_home(s->path);
+	free(s->path);
+	s->path = NULL;
+}

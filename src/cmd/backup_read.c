@@ -1,0 +1,372 @@
+/* Reading a backup: decrypted in a child, every member compared with the manifest as it comes by.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+#include "../core/record.h"
+#include "../ext/pgp.h"
+#include "backup.h"
+
+#define CHUNK (256u << 10)
+#define MANIFEST_MAX (16u << 20)
+#define KEY_FILE_MAX (1u << 20)
+#define PASSPHRASE_MAX 1024
+
+void backup_facts_release(struct backup_facts *f)
+{
+	buf_release(&f->info);
+	strv_release(&f->notes);
+}
+
+/* ---- the child's side: gpg --------------------------------------------------- */
+struct unseal {
+	int in, out;
+	const char *home, *passphrase;
+	struct buf key;
+};
+
+struct hashed {
+	int fd;
+	struct sha256 hash;
+};
+
+static ssize_t read_hashed(void *arg, void *data, size_t len)
+{
+	struct hashed *h = arg;
+	ssize_t n = pgp_stream_read_fd(&h->fd, data, len);
+
+	if (n > 0)
+		sha256_update(&h->hash, data, (size_t)n);
+	return n;
+}
+
+/* gpg may stop reading early (an error, or bytes behind the message): the rest counts too. */
+static int hash_rest(struct hashed *h, struct err *err)
+{
+	AUTO_FREE unsigned char *chunk = xmalloc(CHUNK);
+	ssize_t n;
+
+	while ((n = read_hashed(h, chunk, CHUNK)) > 0)
+		;
+	return n < 0 ? err_sys(err, errno, "read the backup") : 0;
+}
+
+/* out: the ciphertext's sha256, also when decryption fails. */
+static int unseal_work(void *arg, struct buf *out, struct err *err)
+{
+	struct unseal *u = arg;
+	CLEANUP(pgp_cleanup) struct pgp *pgp = NULL;
+	AUTO_STRV fprs = STRV_INIT;
+	struct hashed h = { .fd = u->in };
+	struct pgp_stream from = { read_hashed, &h }, to = { pgp_stream_write_fd, &u->out };
+	char hex[SHA256_HEX_SIZE];
+	struct err rest = ERR_INIT;
+
+	sha256_init(&h.hash);
+	int rc = pgp_open(&pgp, u->home, err);
+
+	if (rc == 0)
+		rc = pgp_import(pgp, u->key.p, u->key.len, &fprs, err);
+	if (rc == 0) {
+		pgp_set_passphrase(pgp, u->passphrase);
+		rc = pgp_decrypt(pgp, &from, &to, err);
+	}
+	close(u->out);	/* the reader must not wait while we count the rest */
+	if (hash_rest(&h, &rest) < 0 && rc == 0) {
+		*err = rest;
+		rc = -1;
+	}
+	sha256_final_hex(&h.hash, hex);
+	buf_adds(out, hex);
+	return rc;
+}
+
+/* 1 there is one, 0 none here. */
+static int find_key(struct tool *t, struct unseal *u, struct buf *passphrase, struct err *err)
+{
+	const char *copy = profile_get(t->profile, "pgp", "secret-copy");
+	const char *escrow = profile_get(t->profile, "pgp", "passphrase-file");
+	CLEANUP(root_release) struct root real = ROOT_INIT;
+	struct err why = ERR_INIT;
+
+	if (backup_options.key) {
+		AUTO_FREE char *path = realpath(backup_options.key, NULL);
+
+		if (!path)
+			return err_sys(err, errno, "'%s'", backup_options.key);
+		if (root_init(&real, "/", err) < 0 || path_read_file(&real, path, &u->key, KEY_FILE_MAX, NULL, err) < 0)
+			return -1;
+	} else if (!copy || path_read_file(&t->root, copy, &u->key, KEY_FILE_MAX, NULL, &why) < 0) {
+		if (!copy || why.kind == ERR_ABSENT)
+			return 0;
+		*err = why;
+		return -1;
+	}
+	if (backup_options.passphrase_stdin) {
+		if (tool_read_input(t, PASSPHRASE_MAX, err) < 0)
+			return -1;
+		buf_add(passphrase, t->input.p, t->input.len);
+	} else if (!backup_options.key && escrow && path_read_file(&t->root, escrow, passphrase, PASSPHRASE_MAX, NULL, NULL) == 0) {
+		buf_trim_end(passphrase);
+	}
+	return 1;
+}
+
+/* ---- our side: the archive ----------------------------------------------------- */
+ssize_t reader_read(struct reader *r, void *data, size_t len, struct err *err)
+{
+	ssize_t n = archive_in_read(r->a, data, len, err);
+
+	if (n > 0) {
+		sha256_update(&r->hash, data, (size_t)n);
+		if (r->scan)
+			dumpscan_add(r->scan, data, (size_t)n);
+	}
+	return n;
+}
+
+struct reading {
+	struct reader r;
+	struct manifest_check check;
+	struct dumpscan scan;
+	char *database;
+	const struct sink *sink;
+	struct backup_facts *facts;
+	unsigned char *chunk;
+	bool info_seen, dump_open;
+};
+
+static void count_table(void *arg, const char *table, uint64_t rows)
+{
+	struct reading *g = arg;
+
+	manifest_add_table(&g->check.seen, g->database ? g->database : "", table, rows);
+}
+
+/* The dump's last piece is behind us. */
+static int end_dump(struct reading *g, struct err *err)
+{
+	g->dump_open = false;
+	return dumpscan_end(&g->scan) ? 0 : err_set(err, ERR_FAIL, "the dump is not complete");
+}
+
+static bool is_piece(const char *path)
+{
+	return strncmp(path, MEMBER_DATABASE, strlen(MEMBER_DATABASE)) == 0 && strcmp(path, MEMBER_COMPLETE) != 0;
+}
+
+static int take_part(struct reading *g, const struct archive_member *m, struct err *err)
+{
+	AUTO_BUF part = BUF_INIT;
+	ssize_t n;
+
+	if (m->size > MANIFEST_MAX)
+		return err_set(err, ERR_FAIL, "a part of the manifest is too long");
+	while ((n = archive_in_read(g->r.a, g->chunk, CHUNK, err)) > 0)
+		buf_add(&part, g->chunk, (size_t)n);
+	return n < 0 ? -1 : manifest_check_part(&g->check, part.p, part.len, err);
+}
+
+static int check_info(struct reading *g, struct err *err)
+{
+	AUTO_FREE char *format = info_get(&g->facts->info, "format");
+
+	if (!format || atoi(format) != BACKUP_FORMAT)
+		return err_set(err, ERR_FAIL, "the backup has format %s, and this program reads format %d; "
+			       "use a newer maintkit", format ? format : "none", BACKUP_FORMAT);
+	g->info_seen = true;
+	g->database = info_get(&g->facts->info, "database");
+	return 0;
+}
+
+/* Read what the sink left; the first member and the dump are looked at here too. */
+static int take_data(struct reading *g, const struct archive_member *m, struct err *err)
+{
+	bool is_info = !g->info_seen && strcmp(m->path, MEMBER_INFO) == 0;
+	ssize_t n;
+
+	if (!g->info_seen && !is_info)
+		return err_set(err, ERR_FAIL, "not a backup of maintkit: it begins with '%s'", m->path);
+	if (g->sink && !is_info && g->sink->member(g->sink->arg, &g->r, m, err) < 0)
+		return -1;
+	while ((n = reader_read(&g->r, g->chunk, CHUNK, err)) > 0)
+		if (is_info && g->facts->info.len < 65536)
+			buf_add(&g->facts->info, g->chunk, (size_t)n);
+	return n < 0 ? -1 : is_info ? check_info(g, err) : 0;
+}
+
+static int take_member(struct reading *g, const struct archive_member *m, struct err *err)
+{
+	struct manifest_file f = { .path = m->path, .mode = m->mode, .uid = m->uid, .gid = m->gid, .mtime = m->mtime,
+				   .target = m->target, .size = m->size };
+	char hex[SHA256_HEX_SIZE];
+
+	if (strcmp(m->path, MEMBER_COMPLETE) == 0 && end_dump(g, err) < 0)
+		return -1;
+	if (strncmp(m->path, MEMBER_MANIFEST, strlen(MEMBER_MANIFEST)) == 0)
+		return take_part(g, m, err);
+	/* tar writes directories with a slash behind */
+	AUTO_FREE char *path = xstrdup(m->path);
+	size_t len = strlen(path);
+
+	if (S_ISDIR(m->mode) && len > 1 && path[len - 1] == '/')
+		path[len - 1] = '\0';
+	f.path = path;
+	sha256_init(&g->r.hash);
+	g->r.scan = is_piece(path) ? &g->scan : NULL;
+	g->dump_open = g->dump_open || g->r.scan;
+	if (take_data(g, m, err) < 0)
+		return -1;
+	sha256_final_hex(&g->r.hash, hex);
+	if (S_ISREG(m->mode))
+		f.sha256 = hex;
+	manifest_add(&g->check.seen, &f);
+	return 0;
+}
+
+static int read_members(struct reading *g, int fd, struct err *err)
+{
+	struct archive_member m;
+	int rc;
+
+	if (archive_in_open(&g->r.a, fd, err) < 0)
+		return -1;
+	while ((rc = archive_in_next(g->r.a, &m, err)) > 0)
+		if (take_member(g, &m, err) < 0)
+			return -1;
+	if (rc < 0)
+		return -1;
+	if (g->dump_open)
+		return err_set(err, ERR_FAIL, "the dump has no end");
+	return manifest_check_end(&g->check, err);
+}
+
+static void reading_release(struct reading *g)
+{
+	archive_in_cleanup(&g->r.a);
+	manifest_check_release(&g->check);
+	dumpscan_release(&g->scan);
+	free(g->database);
+	free(g->chunk);
+}
+
+/* The checksum beside the file: 1 it fits, 0 there is none. */
+static int check_sum(const char *file, const char *hex, struct err *err)
+{
+	CLEANUP(root_release) struct root real = ROOT_INIT;
+	AUTO_FREE char *path = xasprintf("%s.sha256", file);
+	AUTO_BUF line = BUF_INIT;
+	struct err why = ERR_INIT;
+
+	if (root_init(&real, "/", err) < 0)
+		return -1;
+	if (path_read_file(&real, path, &line, 4096, NULL, &why) < 0) {
+		if (why.kind == ERR_ABSENT)
+			return 0;
+		*err = why;
+		return -1;
+	}
+	return strncmp(line.p, hex, SHA256_HEX_SIZE - 1) == 0 && line.p[SHA256_HEX_SIZE - 1] == ' ' ? 1 :
+		err_set(err, ERR_FAIL, "'%s' is not what was written: its sha256 is %s", file, hex);
+}
+
+static int hash_only(int in, const char *file, struct backup_facts *f, struct err *err)
+{
+	struct hashed h = { .fd = in };
+
+	sha256_init(&h.hash);
+	if (hash_rest(&h, err) < 0)
+		return -1;
+	sha256_final_hex(&h.hash, f->sha256);
+	int rc = check_sum(file, f->sha256, err);
+
+	if (rc < 0)
+		return -1;
+	return err_set(err, ERR_BACKEND, "'%s': %s; its content cannot be checked because the secret key is not here; "
+		       "name it with --key", file, rc ? "the file is as it was written" : "there is no checksum beside it");
+}
+
+/* Of three complaints about one cause the one nearest to it: the changed
+ * file, what gpg said, what the archive lacked. A broken pipe is never it. */
+static int judge(const char *file, const struct buf *hex, struct err *gpg, struct err *ours, struct backup_facts *f,
+		 struct err *err)
+{
+	memcpy(f->sha256, hex->len == SHA256_HEX_SIZE - 1 ? hex->p : "", hex->len == SHA256_HEX_SIZE - 1 ? hex->len + 1 : 1);
+	int sum = *f->sha256 ? check_sum(file, f->sha256, err) : 0;
+
+	if (sum < 0)
+		return -1;
+	if (gpg->kind && !(ours->kind && gpg->sys == EPIPE))
+		*err = *gpg;
+	else if (ours->kind)
+		*err = *ours;
+	else
+		return sum;
+	err_prefix(err, "'%s'", file);
+	return -1;
+}
+
+static int read_sealed(struct tool *t, const char *file, int in, struct unseal *u, struct reading *g, struct err *err)
+{
+	CLEANUP(userproc_stop) struct userproc child = USERPROC_INIT;
+	CLEANUP(scratch_remove) struct scratch home = SCRATCH_INIT;
+	struct err gpg = ERR_INIT, ours = ERR_INIT;
+	AUTO_BUF hex = BUF_INIT;
+	int p[2];
+
+	if (scratch_make(&home, t, err) < 0)
+		return -1;
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "make a pipe");
+	AUTO_FD int from = p[0];
+
+	u->in = in;
+	u->out = p[1];
+	u->home = home.path;
+	struct userproc_opts o = { .keep = { in, p[1] }, .timeout_ms = -1 };
+	int rc = userproc_start(&child, &o, unseal_work, u, err);
+
+	close(p[1]);
+	if (rc < 0)
+		return -1;
+	if (read_members(g, from, &ours) < 0 && !ours.kind)
+		err_set(&ours, ERR_FAIL, "the archive cannot be read");
+	mem_close_cleanup(&from);
+	if (userproc_wait(&child, &hex, &gpg) < 0 && !gpg.kind)
+		err_set(&gpg, ERR_FAIL, "it cannot be decrypted");
+	return judge(file, &hex, &gpg, &ours, g->facts, err);
+}
+
+int backup_read(struct tool *t, const char *file, const struct sink *sink, struct backup_facts *f, struct err *err)
+{
+	AUTO_FD int in = open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	AUTO_BUF passphrase = BUF_SECRET_INIT;
+	struct unseal u = { .key = BUF_SECRET_INIT };
+	struct stat st;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (in < 0 || fstat(in, &st) < 0)
+		return err_sys(err, errno, "'%s'", file);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_FAIL, "'%s' is not a regular file", file);
+	int have = find_key(t, &u, &passphrase, err);
+
+	if (have <= 0)
+		return have < 0 ? -1 : hash_only(in, file, f, err);
+	u.passphrase = passphrase.len ? passphrase.p : NULL;
+	CLEANUP(reading_release) struct reading g = { .check = MANIFEST_CHECK_INIT, .sink = sink, .facts = f };
+
+	g.chunk = xmalloc(CHUNK);
+	dumpscan_init(&g.scan, count_table, &g);
+	int rc = read_sealed(t, file, in, &u, &g, err);
+
+	buf_release(&u.key);
+	f->totals = g.check.seen.totals;
+	f->notes = g.check.notes;
+	g.check.notes = (struct strv)STRV_INIT;
+	return rc;
+}

@@ -1,0 +1,184 @@
+/* Writing the archive: members, their checksums, the manifest behind them; and its encryption beside it.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "../core/record.h"
+#include "../ext/pgp.h"
+#include "backup.h"
+
+#define KEY_FILE_MAX (1u << 20)
+
+static int put_head(struct writer *w, const struct manifest_file *f, struct err *err)
+{
+	struct archive_member m = {
+		.path = f->path, .target = f->target, .uid = f->uid, .gid = f->gid, .mtime = f->mtime, .size = f->size,
+		.mode = f->mode,
+	};
+
+	return archive_out_member(w->a, &m, err);
+}
+
+int writer_begin(struct writer *w, const struct manifest_file *f, struct err *err)
+{
+	sha256_init(&w->hash);
+	return put_head(w, f, err);
+}
+
+int writer_data(struct writer *w, const void *data, size_t len, struct err *err)
+{
+	sha256_update(&w->hash, data, len);
+	return archive_out_data(w->a, data, len, err);
+}
+
+int writer_end(struct writer *w, struct manifest_file *f, struct err *err)
+{
+	char hex[SHA256_HEX_SIZE];
+
+	sha256_final_hex(&w->hash, hex);
+	f->sha256 = hex;
+	manifest_add(&w->m, f);
+	f->sha256 = NULL;
+	return writer_manifest(w, false, err);
+}
+
+int writer_node(struct writer *w, const struct manifest_file *f, struct err *err)
+{
+	if (put_head(w, f, err) < 0)
+		return -1;
+	manifest_add(&w->m, f);
+	return writer_manifest(w, false, err);
+}
+
+int writer_memory(struct writer *w, const char *path, const void *data, size_t len, struct err *err)
+{
+	struct manifest_file f = { .path = path, .size = len, .mode = S_IFREG | 0600, .mtime = w->now };
+
+	if (writer_begin(w, &f, err) < 0 || writer_data(w, data, len, err) < 0)
+		return -1;
+	return writer_end(w, &f, err);
+}
+
+int writer_manifest(struct writer *w, bool last, struct err *err)
+{
+	char path[48];
+
+	if (last)
+		manifest_finish(&w->m);
+	else if (w->m.part.len < MANIFEST_PART_SIZE)
+		return 0;
+	snprintf(path, sizeof(path), MEMBER_MANIFEST "%06u", ++w->part);
+	struct manifest_file f = { .path = path, .size = w->m.part.len, .mode = S_IFREG | 0600, .mtime = w->now };
+
+	if (put_head(w, &f, err) < 0 || archive_out_data(w->a, w->m.part.p, w->m.part.len, err) < 0)
+		return -1;
+	buf_reset(&w->m.part);
+	return 0;
+}
+
+static int read_key(struct seal *s, const struct root *root, const char *path, struct err *err)
+{
+	AUTO_BUF text = BUF_INIT;
+
+	if (path_read_file(root, path, &text, KEY_FILE_MAX, NULL, err) < 0)
+		return -1;
+	strv_add(&s->keys, text.p);
+	return 0;
+}
+
+int seal_read_keys(struct seal *s, struct tool *t, struct err *err)
+{
+	const char *own = profile_get(t->profile, "pgp", "public-copy");
+	CLEANUP(root_release) struct root real = ROOT_INIT;
+	AUTO_STRV files = STRV_INIT;
+	struct err why = ERR_INIT;
+
+	if (own && read_key(s, &t->root, own, &why) < 0 && why.kind != ERR_ABSENT) {
+		*err = why;
+		return -1;
+	}
+	profile_words(t->profile, "backup", "recipients", &files);
+	for (size_t i = 0; i < files.n; i++)
+		if (read_key(s, &t->root, files.v[i], err) < 0)
+			return -1;
+	if (root_init(&real, "/", err) < 0)
+		return -1;
+	for (size_t i = 0; i < backup_options.recipients.n; i++) {
+		AUTO_FREE char *path = realpath(backup_options.recipients.v[i], NULL);
+
+		if (!path)
+			return err_sys(err, errno, "'%s'", backup_options.recipients.v[i]);
+		if (read_key(s, &real, path, err) < 0)
+			return -1;
+	}
+	return s->keys.n ? 0 : err_set(err, ERR_FAIL, "there is no key to encrypt to; run 'pgp ensure', "
+				       "or name a public key in [backup] recipients or with --recipient");
+}
+
+struct counted {
+	int fd;
+	struct sha256 hash;
+	uint64_t size;
+};
+
+static ssize_t write_counted(void *arg, void *data, size_t len)
+{
+	struct counted *c = arg;
+	ssize_t n = pgp_stream_write_fd(&c->fd, data, len);
+
+	if (n > 0) {
+		sha256_update(&c->hash, data, (size_t)n);
+		c->size += (uint64_t)n;
+	}
+	return n;
+}
+
+static int import_all(struct pgp *pgp, const struct seal *s, struct strv *fprs, struct strv *report, struct err *err)
+{
+	for (size_t i = 0; i < s->keys.n; i++)
+		if (pgp_import(pgp, s->keys.v[i], strlen(s->keys.v[i]), fprs, err) < 0)
+			return -1;
+	for (size_t i = 0; i < fprs->n; i++) {
+		CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
+
+		if (pgp_find(pgp, fprs->v[i], false, &keys, err) < 0)
+			return -1;
+		const char *problem = pgp_key_problem(&keys.v[0]);
+
+		if (problem)
+			return err_set(err, ERR_FAIL, "key %s (%s) cannot be used: %s; run 'pgp ensure'",
+				       keys.v[0].fpr, keys.v[0].uid, problem);
+		strv_addf(report, "%s %s", keys.v[0].fpr, keys.v[0].uid);
+	}
+	return 0;
+}
+
+int seal_work(void *arg, struct buf *out, struct err *err)
+{
+	struct seal *s = arg;
+	CLEANUP(pgp_cleanup) struct pgp *pgp = NULL;
+	AUTO_STRV fprs = STRV_INIT;
+	AUTO_STRV report = STRV_INIT;
+	struct counted c = { .fd = s->out };
+	struct pgp_stream from = { pgp_stream_read_fd, &s->in }, to = { write_counted, &c };
+	char hex[SHA256_HEX_SIZE], size[24];
+
+	sha256_init(&c.hash);
+	strv_add(&report, hex);
+	strv_add(&report, size);
+	if (pgp_open(&pgp, s->home, err) < 0 || import_all(pgp, s, &fprs, &report, err) < 0 ||
+	    pgp_encrypt(pgp, &fprs, &from, &to, err) < 0)
+		return -1;
+	sha256_final_hex(&c.hash, hex);
+	snprintf(size, sizeof(size), "%" PRIu64, c.size);
+	free(report.v[0]);
+	free(report.v[1]);
+	report.v[0] = xstrdup(hex);
+	report.v[1] = xstrdup(size);
+	record_format(out, (const char *const *)report.v, report.n);
+	return 0;
+}

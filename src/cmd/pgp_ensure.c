@@ -1,0 +1,344 @@
+/* pgp ensure: a usable key in the web user's key directory, copies for root, and the properties that name it.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A key that is there is adopted and never replaced. Which one, when there are
+ * several: --key, the one the journal knows, the one the properties name, the
+ * only usable one. Killed at any point, the next run goes on from what it
+ * finds, because what it finds is always looked at first.
+ */
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include "../base/atomic.h"
+#include "../core/record.h"
+#include "../ext/effects.h"
+#include "../ext/propsfile.h"
+#include "../ext/statefile.h"
+#include "pgp_ensure.h"
+
+#define GENERATE_MS 300000	/* a machine short of entropy may take minutes */
+#define WARN_DAYS 60
+#define KEY_FILE_MAX (1u << 20)
+
+/* What comes back from the web user's side. */
+struct found {
+	char *fpr, *uid, *public, *secret;	/* secret: "" when it could not be exported */
+	long long expires;
+	bool made, prolonged;
+};
+
+static void found_release(struct found *f)
+{
+	free(f->fpr);
+	free(f->uid);
+	free(f->public);
+	mem_wipe_string(f->secret);
+}
+
+static int read_report(const struct buf *text, struct found *f, struct err *err)
+{
+	AUTO_STRV sv = STRV_INIT;
+	size_t pos = 0;
+
+	if (record_parse(text->p, text->len, &pos, &sv) != RECORD_OK || sv.n != 7)
+		return err_set(err, ERR_FAIL, "the report on the key is damaged");
+	f->fpr = xstrdup(sv.v[0]);
+	f->uid = xstrdup(sv.v[1]);
+	f->expires = atoll(sv.v[2]);
+	f->made = sv.v[3][0] == '1';
+	f->prolonged = sv.v[4][0] == '1';
+	f->public = xstrdup(sv.v[5]);
+	f->secret = xstrdup(sv.v[6]);
+	for (size_t i = 0; i < sv.n; i++)
+		explicit_bzero(sv.v[i], strlen(sv.v[i]));
+	return 0;
+}
+
+/* Make the directory when it is absent, refuse what is not ours. */
+static int prepare_home(const struct place *p, struct tool *t, struct err *err)
+{
+	struct err why = ERR_INIT;
+	AUTO_FREE char *parent = path_dirname(p->below);
+
+	if (place_check(p, t, &why) == 0)
+		return 0;
+	if (why.kind != ERR_ABSENT) {
+		*err = why;
+		return -1;
+	}
+	if (path_mkdirs(&t->root, parent, 0755, 0, 0, err) < 0 ||
+	    path_mkdirs(&t->root, p->below, 0700, p->uid, p->gid, err) < 0)
+		return -1;
+	return place_check(p, t, err);
+}
+
+/* 30 characters of 31: 148 bits, and nothing that is misread on paper. */
+static void invent_passphrase(struct buf *out)
+{
+	static const char alphabet[] = "abcdefghijkmnpqrstuvwxyz2345678";	/* 31 */
+	unsigned char byte;
+
+	for (int n = 0; n < 30; ) {
+		if (getrandom(&byte, 1, 0) != 1 || byte >= 248)	/* 248 = 8 * 31: no bias */
+			continue;
+		if (n && n % 5 == 0)
+			buf_addc(out, '-');
+		buf_addc(out, alphabet[byte % 31]);
+		n++;
+	}
+	explicit_bzero(&byte, 1);
+}
+
+/* Written before the key is made: a key whose passphrase nobody knows is worse than a passphrase without a key. */
+static int escrow_passphrase(struct tool *t, struct buf *passphrase, struct err *err)
+{
+	const char *path = pgp_escrow_path(t);
+	struct atomic_opts o = ATOMIC_OPTS_INIT;
+	AUTO_BUF line = BUF_SECRET_INIT;
+
+	if (!path)
+		return err_set(err, ERR_FAIL, "no passphrase was given and the profile has no [pgp] passphrase-file to keep one in");
+	invent_passphrase(passphrase);
+	buf_addf(&line, "%s\n", passphrase->p);
+	o.mode = 0400;
+	return atomic_replace(&t->root, path, line.p, line.len, &o, err) < 0 ? -1 : 0;
+}
+
+static int read_further(struct tool *t, struct buf *out, struct err *err)
+{
+	AUTO_STRV files = STRV_INIT;
+
+	profile_words(t->profile, "pgp", "recipients", &files);
+	for (size_t i = 0; i < files.n; i++) {
+		if (path_read_file(&t->root, files.v[i], out, KEY_FILE_MAX, NULL, err) < 0)
+			return -1;
+		buf_addc(out, '\n');
+	}
+	return 0;
+}
+
+static int collect_wanted(struct tool *t, struct strv *wanted, struct err *err)
+{
+	const char *property = profile_get(t->profile, "pgp", "property-key");
+	AUTO_FREE char *named = NULL;
+	struct effect *list;
+	size_t n;
+
+	if (pgp_options.key)
+		strv_add(wanted, pgp_options.key);
+	if (effects_list(t->profile, &t->root, "pgp-key", &list, &n, err) < 0)
+		return -1;
+	for (size_t i = n; i; i--)
+		strv_add(wanted, list[i - 1].id);
+	effects_free(list, n);
+	if (property && propsfile_get(t->profile, &t->root, property, &named, NULL) == 0 && *named)
+		strv_add(wanted, named);
+	return 0;
+}
+
+static char *default_name(struct tool *t)
+{
+	char host[256] = "";
+
+	if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
+		strcpy(host, "localhost");
+	return xasprintf("%s (%s)", profile_get_or(t->profile, "package", "title", profile_package(t->profile)), host);
+}
+
+static int copy_for_root(struct tool *t, const char *path, const char *text, mode_t mode, struct err *err)
+{
+	struct atomic_opts o = ATOMIC_OPTS_INIT;
+	AUTO_FREE char *dir = path ? path_dirname(path) : NULL;
+
+	if (!path || !*text)
+		return 0;
+	o.mode = mode;
+	if (path_mkdirs(&t->root, dir, 0700, (uid_t)-1, (gid_t)-1, err) < 0)
+		return -1;
+	return atomic_replace(&t->root, path, text, strlen(text), &o, err);
+}
+
+static int journal_key(struct tool *t, const struct found *f, const char *home, struct err *err)
+{
+	struct effect *list;
+	size_t n;
+
+	if (effects_list(t->profile, &t->root, "pgp-key", &list, &n, err) < 0)
+		return -1;
+	const struct effect *known = effects_find(list, n, "pgp-key", f->fpr);
+	bool there = known && strcmp(known->state, "done") == 0;
+
+	effects_free(list, n);
+	return there ? 0 : effect_done(t->profile, &t->root, EFFECT_DATA, "pgp-key", f->fpr,
+				       f->made ? EFFECT_ABSENT : "adopted", home, err);
+}
+
+/* The four that name key, directory, command and program, and what [pgp]
+ * settings adds. 1 changed, 0 was so. */
+static int set_properties(struct tool *t, const struct found *f, const struct place *p, struct err *err)
+{
+	static const char *const names[] = { "property-key", "property-env", "property-command", "property-program" };
+	AUTO_FREE char *env = xasprintf("GNUPGHOME=%s", p->home);
+	const char *values[] = { f->fpr, env,
+		pgp_options.symmetric ? "-c" : profile_get_or(t->profile, "pgp", "command", "-e"),
+		profile_get(t->profile, "pgp", "program") };
+	struct propsfile_edit edits[16];
+	AUTO_STRV settings = STRV_INIT;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *key = profile_get(t->profile, "pgp", names[i]);
+
+		if (key && values[i])
+			edits[n++] = (struct propsfile_edit){ key, values[i] };
+	}
+	profile_words(t->profile, "pgp", "settings", &settings);
+	for (size_t i = 0; i < settings.n && n < ARRAY_LEN(edits); i++) {
+		char *eq = strchr(settings.v[i], '=');
+
+		if (!eq)
+			return err_set(err, ERR_FAIL, "[pgp] settings: '%s' is not KEY=VALUE", settings.v[i]);
+		*eq = '\0';
+		edits[n++] = (struct propsfile_edit){ settings.v[i], eq + 1 };
+	}
+	return propsfile_edit(t->profile, &t->root, edits, n, err);
+}
+
+static void say_result(const struct found *f, int changed)
+{
+	if (f->made)
+		log_info("made key %s (%s), valid until %s", f->fpr, f->uid, pgp_date(f->expires));
+	else if (f->prolonged)
+		log_info("prolonged key %s (%s) until %s", f->fpr, f->uid, pgp_date(f->expires));
+	else
+		log_info("key %s (%s) is in use", f->fpr, f->uid);
+	if (changed)
+		log_info("the properties name it now; the application reads them when it is restarted");
+	if (f->expires && pgp_days_left(f->expires) < WARN_DAYS)
+		log_warn("key %s expires on %s; run 'pgp extend'", f->fpr, pgp_date(f->expires));
+	if (!*f->secret)
+		log_warn("the passphrase of key %s is not known here, so there is no copy of the secret key for root; "
+			 "keep one elsewhere with 'pgp export --secret'", f->fpr);
+}
+
+/* Two exports of one secret key are never equal (each has a new salt): it is
+ * copied when there is no copy, or when the public half shows a change. */
+static int copy_key(struct tool *t, const struct found *f, struct err *err)
+{
+	const char *public = profile_get(t->profile, "pgp", "public-copy"), *secret = pgp_secret_copy_path(t);
+	AUTO_BUF now = BUF_INIT;
+	struct stat st;
+	bool same = public && path_read_file(&t->root, public, &now, KEY_FILE_MAX, NULL, NULL) == 0 &&
+		    strcmp(now.p, f->public) == 0;
+
+	if (!(same && secret && path_stat(&t->root, secret, &st, NULL) == 0) &&
+	    copy_for_root(t, secret, f->secret, 0400, err) < 0)
+		return -1;
+	return copy_for_root(t, public, f->public, 0644, err) < 0 ? -1 : 0;
+}
+
+static int keep_and_publish(struct tool *t, const struct found *f, const struct place *p, struct err *err)
+{
+	if (copy_key(t, f, err) < 0 || journal_key(t, f, p->below, err) < 0)
+		return -1;
+	int changed = set_properties(t, f, p, err);
+
+	if (changed >= 0)
+		say_result(f, changed);
+	return changed < 0 ? -1 : 0;
+}
+
+static int read_profile(struct tool *t, struct ensure_job *job, struct err *err)
+{
+	job->algorithm = profile_get_or(t->profile, "pgp", "algorithm", "rsa3072");
+	if (profile_int(t->profile, "pgp", "expire-days", 0, 36500, 730, &job->days, err) < 0 ||
+	    pgp_check_algorithm(job->algorithm, err) < 0 || collect_wanted(t, &job->wanted, err) < 0)
+		return -1;
+	return read_further(t, &job->further, err);
+}
+
+static int look(struct tool *t, const struct place *p, struct ensure_job *job, struct err *err)
+{
+	CLEANUP(found_release) struct found f = { 0 };
+	AUTO_BUF report = BUF_SECRET_INIT;
+	struct err why = ERR_INIT;
+	int rc = place_check(p, t, &why);
+
+	job->look_only = true;
+	if (rc == 0)
+		rc = place_run(p, pgp_ensure_in_home, job, 0, 0, GENERATE_MS, &report, &why);
+	if (rc < 0 && why.kind != ERR_ABSENT) {
+		*err = why;
+		return -1;
+	}
+	if (rc != 0)
+		log_info("would make a key for '%s' in '%s'", job->name, p->home);
+	else if (read_report(&report, &f, err) < 0)
+		return -1;
+	else
+		log_info("would use key %s (%s)", f.fpr, f.uid);
+	return 0;
+}
+
+static int ensure(struct tool *t, const struct place *p, struct ensure_job *job, struct err *err)
+{
+	CLEANUP(found_release) struct found f = { 0 };
+	AUTO_BUF report = BUF_SECRET_INIT;
+	AUTO_BUF passphrase = BUF_SECRET_INIT;
+	/* In symmetric mode stdin holds what exports are encrypted to, not the key's own. */
+	int known = pgp_passphrase(t, pgp_options.passphrase_stdin && !pgp_options.symmetric, &passphrase, err);
+
+	if (known < 0 || statefile_make_dir(t->profile, &t->root, err) < 0 || prepare_home(p, t, err) < 0)
+		return -1;
+	if (known) {
+		job->passphrase = passphrase.p;
+	} else {
+		job->look_only = true;
+		int rc = place_run(p, pgp_ensure_in_home, job, 0, 0, GENERATE_MS, NULL, err);
+
+		job->look_only = false;
+		if (rc < 0)
+			return -1;
+		if (rc > 0) {	/* no key yet: it will need one */
+			if (escrow_passphrase(t, &passphrase, err) < 0)
+				return -1;
+			job->passphrase = passphrase.p;
+		}
+	}
+	if (place_run(p, pgp_ensure_in_home, job, 0, 0, GENERATE_MS, &report, err) < 0 ||
+	    read_report(&report, &f, err) < 0)
+		return -1;
+	return keep_and_publish(t, &f, p, err);
+}
+
+static void job_release(struct ensure_job *job)
+{
+	strv_release(&job->wanted);
+	buf_release(&job->further);
+}
+
+int pgp_run_ensure(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
+{
+	CLEANUP(place_release) struct place p = PLACE_INIT;
+	CLEANUP(job_release) struct ensure_job job = { .further = BUF_INIT };
+	AUTO_FREE char *name = NULL;
+	AUTO_BUF symmetric = BUF_SECRET_INIT;
+	const char *why;
+
+	name = pgp_options.name && *pgp_options.name ? xstrdup(pgp_options.name) : default_name(t);
+	job.name = name;
+	job.email = pgp_options.email;
+	if (pgp_check_uid(job.name, job.email, err) < 0)
+		return -1;
+	/* An image must not carry a key: every clinic that starts from it would share it. */
+	if (!script_is_booted(&t->root, &why))
+		return err_set(err, ERR_BACKEND, "keys are made only on the running system: %s", why);
+	if (pgp_options.symmetric) {
+		if (pgp_passphrase(t, true, &symmetric, err) < 0)
+			return -1;
+		job.symmetric = symmetric.p;
+	}
+	if (place_find(&p, t, err) < 0 || read_profile(t, &job, err) < 0)
+		return -1;
+	return t->dry_run ? look(t, &p, &job, err) : ensure(t, &p, &job, err);
+}

@@ -1,0 +1,227 @@
+/* maintkit-status: what the answers of the other programs mean.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <string.h>
+#include <time.h>
+#include "status.h"
+
+#define KEY_DAYS 30		/* warn so long before a key or certificate ends */
+#define BACKUP_DAYS 8		/* a weekly backup may be a day late */
+
+static void say(struct finding *f, enum level level, const char *mend)
+{
+	f->level = level;
+	free(f->mend);
+	f->mend = mend ? xstrdup(mend) : NULL;
+}
+
+static bool equals(const char *a, const char *b)
+{
+	return a && strcmp(a, b) == 0;
+}
+
+static void judge_database(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_FREE char *name = status_value(json, "database"), *situation = status_value(json, "situation");
+
+	buf_addf(&f->text, "%s: %s", name ? name : "?", situation ? situation : "?");
+	if (equals(situation, "missing") || equals(situation, "empty"))
+		say(f, LEVEL_WRONG, "sql create");
+	else if (!situation || equals(situation, "unknown"))
+		say(f, LEVEL_WRONG, "sql baseline");
+}
+
+static void judge_scripts(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_FREE char *due = status_value(json, "due");
+
+	if (!due || equals(due, "0")) {
+		buf_adds(&f->text, "all are applied");
+		return;
+	}
+	buf_addf(&f->text, "%s due or interrupted", due);
+	say(f, LEVEL_WRONG, "sql apply");
+}
+
+static void judge_totp(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	size_t enabled = 0;
+
+	for (const char *p = json; (p = strstr(p, "\"enabled\": true")); p++)
+		enabled++;
+	buf_addf(&f->text, "%zu user%s enrolled", enabled, enabled == 1 ? "" : "s");
+	if (!enabled)
+		say(f, LEVEL_NOTE, "totp enroll USER");
+}
+
+static void judge_props(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_STRV found = STRV_INIT;
+
+	status_objects(json, &found);
+	if (!found.n) {
+		buf_adds(&f->text, "nothing to remark");
+		return;
+	}
+	buf_addf(&f->text, "%zu to look at", found.n);
+	say(f, LEVEL_NOTE, "props check");
+}
+
+static void judge_key(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_STRV keys = STRV_INIT;
+
+	status_objects(json, &keys);
+	for (size_t i = 0; i < keys.n; i++) {
+		AUTO_FREE char *fpr = status_value(keys.v[i], "fingerprint"), *used = status_value(keys.v[i], "in_use");
+		AUTO_FREE char *days = status_value(keys.v[i], "days_left"), *problem = status_value(keys.v[i], "problem");
+
+		if (!equals(used, "true"))
+			continue;
+		buf_addf(&f->text, "%s%s%s%s", fpr ? fpr : "?", days ? ", days left: " : "", days ? days : "", problem ? ": " : "");
+		if (problem)
+			buf_adds(&f->text, problem);
+		if (problem || (days && strtol(days, NULL, 10) < KEY_DAYS))
+			say(f, LEVEL_WRONG, "pgp extend");
+		return;
+	}
+	buf_adds(&f->text, "no key is in use");
+	say(f, LEVEL_WRONG, "pgp ensure");
+}
+
+static void judge_certificate(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_FREE char *until = status_value(json, "certificate_until"), *error = status_value(json, "certificate_error");
+	struct tm tm = { 0 };
+
+	if (!until) {
+		buf_adds(&f->text, error ? error : "none");
+		say(f, LEVEL_WRONG, "app certificate");
+		return;
+	}
+	buf_addf(&f->text, "until %s", until);
+	/* As openssl prints it: "Nov 22 08:00:00 2027 GMT". */
+	if (strptime(until, "%b %d %H:%M:%S %Y", &tm) && timegm(&tm) < time(NULL) + KEY_DAYS * 86400LL)
+		say(f, LEVEL_WRONG, "app certificate");
+}
+
+static void judge_firewall(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_FREE char *active = status_value(json, "active"), *live = status_value(json, "live");
+	AUTO_FREE char *other = status_value(json, "other_firewall");
+	bool missing = strstr(json, "\"state\": \"missing\"") != NULL;
+
+	buf_adds(&f->text, equals(active, "true") ? "active" : "not active");
+	if (missing)
+		buf_adds(&f->text, ", rules are missing");
+	if (live)
+		buf_addf(&f->text, ", %s", live);
+	if (other)
+		buf_addf(&f->text, ", %s is in charge", other);
+	if (equals(active, "true") && !missing && !live)
+		return;
+	say(f, other ? LEVEL_NOTE : LEVEL_WRONG, other ? NULL : "firewall apply");
+}
+
+static void judge_application(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_FREE char *version = status_value(json, "version"), *unit = status_value(json, "unit_state");
+	AUTO_FREE char *enabled = status_value(json, "unit_enabled"), *restart = status_value(json, "restart_due");
+
+	buf_addf(&f->text, "%s%s, unit %s%s%s", version ? "serves " : "serves nothing yet", version ? version : "",
+		 unit ? unit : "not known", enabled ? ", " : "", enabled ? enabled : "");
+	if (equals(restart, "true"))
+		buf_adds(&f->text, ", a restart is due");
+	if (!version || (unit && strcmp(unit, "active") != 0) || equals(restart, "true"))
+		say(f, LEVEL_WRONG, "app activate");
+	else if (!unit)
+		say(f, LEVEL_UNKNOWN, NULL);
+}
+
+static void judge_guard(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_FREE char *known = status_value(json, "known"), *damaged = status_value(json, "mirror_damaged");
+	AUTO_FREE char *schema = status_value(json, "schema_level"), *min = status_value(json, "min_app_level");
+
+	if (!equals(known, "true"))
+		buf_adds(&f->text, "nothing is recorded yet");
+	else
+		buf_addf(&f->text, "schema level %s, programs from level %s on", schema ? schema : "?", min ? min : "?");
+	if (equals(damaged, "true")) {
+		buf_adds(&f->text, ", its mirror is damaged");
+		say(f, LEVEL_WRONG, "guard status --refresh");
+	}
+}
+
+static void judge_pending(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_STRV steps = STRV_INIT;
+
+	status_objects(json, &steps);
+	if (!steps.n) {
+		buf_adds(&f->text, "nothing");
+		return;
+	}
+	AUTO_FREE char *step = status_value(steps.v[0], "step"), *reason = status_value(steps.v[0], "reason");
+
+	buf_addf(&f->text, "%zu step%s wait%s, first '%s': %s", steps.n, steps.n == 1 ? "" : "s",
+		 steps.n == 1 ? "s" : "", step ? step : "?", reason ? reason : "?");
+	say(f, LEVEL_WRONG, "pending run");
+}
+
+static void judge_backups(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_STRV all = STRV_INIT;
+	AUTO_FREE char *newest = NULL;
+	struct tm tm = { 0 };
+
+	status_objects(json, &all);
+	for (size_t i = 0; i < all.n; i++) {
+		AUTO_FREE char *created = status_value(all.v[i], "created");
+
+		/* ISO 8601 in UTC: the order of bytes is that of time */
+		if (created && (!newest || strcmp(created, newest) > 0)) {
+			free(newest);
+			newest = MOVE_PTR(created);
+		}
+	}
+	if (!newest) {
+		buf_adds(&f->text, all.n ? "of unknown age" : "none");
+		say(f, LEVEL_WRONG, "backup create");
+		return;
+	}
+	buf_addf(&f->text, "%zu, newest of %s", all.n, newest);
+	if (strptime(newest, "%Y-%m-%dT%H:%M:%S", &tm) && timegm(&tm) < time(NULL) - BACKUP_DAYS * 86400LL)
+		say(f, LEVEL_WRONG, "backup create");
+}
+
+static void judge_retained(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_STRV kept = STRV_INIT;
+
+	status_objects(json, &kept);
+	if (!kept.n) {
+		buf_adds(&f->text, "none");
+		return;
+	}
+	AUTO_FREE char *database = status_value(kept.v[0], "database"), *patients = status_value(kept.v[0], "patients");
+
+	buf_addf(&f->text, "of a purge: database '%s', %s patients", database ? database : "?", patients ? patients : "?");
+	say(f, LEVEL_NOTE, "data adopt");
+}
+
+const struct area status_areas[] = {
+	{ "database", "database", "sql", "status", judge_database },
+	{ "scripts", "sql", "sql", "plan", judge_scripts },
+	{ "second factor", "totp", "totp", "list", judge_totp },
+	{ "properties", "properties", "props", "check", judge_props },
+	{ "key", "pgp", "pgp", "show", judge_key },
+	{ "certificate", "app", "app", "status", judge_certificate },
+	{ "firewall", "firewall", "firewall", "status", judge_firewall },
+	{ "application", "app", "app", "status", judge_application },
+	{ "guard", "guard", "guard", "status", judge_guard },
+	{ "pending", NULL, "pending", "list", judge_pending },
+	{ "backups", "backup", "backup", "list", judge_backups },
+	{ "retained data", "data", "data", "list", judge_retained },
+};
+const size_t status_n_areas = ARRAY_LEN(status_areas);

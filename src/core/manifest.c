@@ -1,0 +1,162 @@
+/* The list of what a backup holds: written beside the data, compared when it is read back.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "manifest.h"
+#include "record.h"
+
+#define NOTES_MAX 100
+#define NUMBER 24
+
+void manifest_release(struct manifest *m)
+{
+	buf_release(&m->part);
+}
+
+void manifest_add(struct manifest *m, const struct manifest_file *f)
+{
+	char size[NUMBER], mode[NUMBER], uid[NUMBER], gid[NUMBER], mtime[NUMBER];
+	const char *file[] = { "file", f->path, size, mode, uid, gid, mtime, f->sha256, f->changed ? "changed" : "" };
+	const char *dir[] = { "dir", f->path, mode, uid, gid, mtime };
+	const char *link[] = { "link", f->path, f->target };
+
+	snprintf(size, sizeof(size), "%" PRIu64, f->size);
+	snprintf(mode, sizeof(mode), "%04o", f->mode & 07777u);
+	snprintf(uid, sizeof(uid), "%ld", f->uid);
+	snprintf(gid, sizeof(gid), "%ld", f->gid);
+	snprintf(mtime, sizeof(mtime), "%lld", f->mtime);
+	if (f->target)
+		record_format(&m->part, link, ARRAY_LEN(link));
+	else if (f->sha256)
+		record_format(&m->part, file, ARRAY_LEN(file));
+	else
+		record_format(&m->part, dir, ARRAY_LEN(dir));
+	m->totals.members++;
+	m->totals.bytes += f->sha256 ? f->size : 0;
+	m->totals.changed += f->changed;
+}
+
+void manifest_add_table(struct manifest *m, const char *database, const char *table, uint64_t rows)
+{
+	char number[NUMBER];
+	const char *fields[] = { "table", database, table, number };
+
+	snprintf(number, sizeof(number), "%" PRIu64, rows);
+	record_format(&m->part, fields, ARRAY_LEN(fields));
+	m->totals.tables++;
+	m->totals.rows += rows;
+}
+
+void manifest_add_skipped(struct manifest *m, const char *path, const char *reason)
+{
+	const char *fields[] = { "skipped", path, reason };
+
+	record_format(&m->part, fields, ARRAY_LEN(fields));
+	m->totals.skipped++;
+}
+
+static void format_end(struct buf *out, const struct manifest_totals *t)
+{
+	char n[5][NUMBER];
+	const uint64_t v[5] = { t->members, t->bytes, t->tables, t->rows, t->skipped };
+	const char *fields[] = { "end", n[0], n[1], n[2], n[3], n[4] };
+
+	for (size_t i = 0; i < ARRAY_LEN(v); i++)
+		snprintf(n[i], sizeof(n[i]), "%" PRIu64, v[i]);
+	record_format(out, fields, ARRAY_LEN(fields));
+}
+
+void manifest_finish(struct manifest *m)
+{
+	format_end(&m->part, &m->totals);
+}
+
+void manifest_check_release(struct manifest_check *c)
+{
+	manifest_release(&c->seen);
+	strv_release(&c->notes);
+}
+
+static void note(struct manifest_check *c, const char *path, const char *what)
+{
+	if (c->notes.n < NOTES_MAX)
+		strv_addf(&c->notes, "%s: %s", path, what);
+}
+
+static int check_totals(struct manifest_check *c, const struct strv *said, struct err *err)
+{
+	AUTO_BUF line = BUF_INIT;
+	AUTO_STRV want = STRV_INIT;
+	size_t pos = 0;
+
+	format_end(&line, &c->seen.totals);
+	if (record_parse(line.p, line.len, &pos, &want) != RECORD_OK || said->n != want.n)
+		return err_set(err, ERR_FAIL, "the manifest's last line is malformed");
+	for (size_t i = 1; i < want.n; i++)
+		if (strcmp(said->v[i], want.v[i]) != 0)
+			return err_set(err, ERR_FAIL, "the manifest counts %s where the archive has %s", said->v[i], want.v[i]);
+	c->ended = true;
+	return 0;
+}
+
+/* How many fields of a line must be equal on both sides; STATE is only the writer's to know. */
+static size_t compared(const struct strv *said)
+{
+	return strcmp(said->v[0], "file") == 0 ? 8 : said->n;
+}
+
+static int check_line(struct manifest_check *c, const struct strv *said, size_t *pos, struct err *err)
+{
+	AUTO_STRV seen = STRV_INIT;
+	size_t n = compared(said);
+
+	if (record_parse(c->seen.part.p, c->seen.part.len, pos, &seen) != RECORD_OK)
+		return err_set(err, ERR_FAIL, "'%s' is in the manifest and not in the archive", said->v[1]);
+	if (said->n < n || seen.n < n || strcmp(said->v[0], seen.v[0]) != 0 || strcmp(said->v[1], seen.v[1]) != 0)
+		return err_set(err, ERR_FAIL, "the archive has %s '%s' where the manifest has %s '%s'",
+			       seen.v[0], seen.v[1], said->v[0], said->v[1]);
+	for (size_t i = 2; i < n; i++)
+		if (strcmp(said->v[i], seen.v[i]) != 0)
+			return err_set(err, ERR_FAIL, "%s '%s' is not as it was: '%s' in the manifest, '%s' in the archive",
+				       said->v[0], said->v[1], said->v[i], seen.v[i]);
+	if (n == 8 && said->n > 8 && *said->v[8])
+		note(c, said->v[1], "was written to while it was read");
+	return 0;
+}
+
+int manifest_check_part(struct manifest_check *c, const void *data, size_t len, struct err *err)
+{
+	AUTO_STRV said = STRV_INIT;
+	size_t pos = 0, seen_pos = 0;
+	enum record_state state;
+
+	while ((state = record_parse(data, len, &pos, &said)) == RECORD_OK) {
+		if (c->ended || said.n < 2)
+			return err_set(err, ERR_FAIL, c->ended ? "there is something behind the manifest's last line" :
+				       "a line of the manifest is malformed");
+		if (strcmp(said.v[0], "skipped") == 0) {
+			c->seen.totals.skipped++;
+			note(c, said.v[1], said.n > 2 ? said.v[2] : "skipped");
+		} else if (strcmp(said.v[0], "end") == 0) {
+			if (check_totals(c, &said, err) < 0)
+				return -1;
+		} else if (check_line(c, &said, &seen_pos, err) < 0) {
+			return -1;
+		}
+	}
+	if (state != RECORD_END)
+		return err_set(err, ERR_FAIL, "a line of the manifest is damaged");
+	if (seen_pos != c->seen.part.len)
+		return err_set(err, ERR_FAIL, "the archive has members that its manifest does not name");
+	buf_reset(&c->seen.part);
+	return 0;
+}
+
+int manifest_check_end(const struct manifest_check *c, struct err *err)
+{
+	if (!c->ended)
+		return err_set(err, ERR_FAIL, "the manifest has no end: the archive is not whole");
+	return c->seen.part.len ? err_set(err, ERR_FAIL, "there are members behind the manifest") : 0;
+}

@@ -1,0 +1,146 @@
+/* What maintkit keeps in a service user's GNUPGHOME beside gpg's own files.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "../base/temp.h"
+#include "pgp.h"
+#include "pgp_home.h"
+
+#define SMALL_FILE 65536
+
+int pgp_home_open(const char *home, struct err *err)
+{
+	AUTO_FD int fd = open(home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (home[0] != '/')
+		return err_set(err, ERR_FAIL, "key directory '%s' is not an absolute path", home);
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+		return err_set(err, ERR_FAIL, "key directory '%s' is not a directory of its own (symbolic links are refused)", home);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "key directory '%s'", home);
+	if (st.st_uid != geteuid())
+		return err_set(err, ERR_FAIL, "key directory '%s' belongs to user %ld, not to user %ld",
+			       home, (long)st.st_uid, (long)geteuid());
+	if (st.st_mode & 077)
+		return err_set(err, ERR_FAIL, "key directory '%s' is open to others (mode %04o); run: chmod 700 '%s'",
+			       home, st.st_mode & 07777u, home);
+	return MOVE_FD(fd);
+}
+
+int pgp_home_enter(int home_fd, const char *home, struct err *err)
+{
+	int rc;
+
+	do
+		rc = flock(home_fd, LOCK_SH);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? err_sys(err, errno, "lock '%s'", home) : 0;
+}
+
+void pgp_home_leave(int home_fd, const char *home)
+{
+	if (home_fd >= 0 && flock(home_fd, LOCK_EX | LOCK_NB) == 0) {
+		pgp_stop_agent(home);
+		flock(home_fd, LOCK_UN);
+	}
+}
+
+/* 1 read, 0 there is none. forbidden: mode bits that are refused. */
+static int read_small(int home_fd, const char *name, mode_t forbidden, struct buf *out, struct err *err)
+{
+	AUTO_FD int fd = openat(home_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "'%s' in the key directory", name);
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+		return err_set(err, ERR_FAIL, "'%s' in the key directory is not a file of its owner", name);
+	if (st.st_mode & forbidden)
+		return err_set(err, ERR_FAIL, "'%s' in the key directory is open to others (mode %04o)", name,
+			       st.st_mode & 07777u);
+	return buf_read_fd(out, fd, SMALL_FILE, err) < 0 ? -1 : 1;
+}
+
+static bool is_fingerprint(const char *s)
+{
+	size_t len = strlen(s);
+
+	return (len == 40 || len == 64) && strspn(s, "0123456789ABCDEFabcdef") == len;
+}
+
+int pgp_home_recipients(int home_fd, struct strv *fprs, struct err *err)
+{
+	AUTO_BUF text = BUF_INIT;
+	AUTO_STRV lines = STRV_INIT;
+
+	if (read_small(home_fd, PGP_HOME_RECIPIENTS, 022, &text, err) < 0)
+		return -1;
+	strv_split(&lines, text.p, "\n");
+	for (size_t i = 0; i < lines.n; i++) {
+		if (lines.v[i][0] == '#')
+			continue;
+		if (!is_fingerprint(lines.v[i]))
+			return err_set(err, ERR_FAIL, "'%s' in the key directory: line %zu is not a fingerprint",
+				       PGP_HOME_RECIPIENTS, i + 1);
+		if (!strv_has(fprs, lines.v[i]))
+			strv_add(fprs, lines.v[i]);
+	}
+	return 0;
+}
+
+int pgp_home_passphrase(int home_fd, struct buf *out, struct err *err)
+{
+	int rc = read_small(home_fd, PGP_HOME_PASSPHRASE, 077, out, err);
+
+	if (rc < 0)
+		return -1;
+	out->len -= out->len && out->p[out->len - 1] == '\n';
+	if (out->cap)
+		out->p[out->len] = '\0';
+	if (!rc || !out->len)
+		return err_set(err, ERR_ABSENT, "no passphrase in '%s' of the key directory; "
+			       "symmetric mode is set up by 'pgp ensure --symmetric'", PGP_HOME_PASSPHRASE);
+	return strlen(out->p) == out->len && !strchr(out->p, '\n') ? 0 :
+		err_set(err, ERR_FAIL, "'%s' in the key directory is not one line of text", PGP_HOME_PASSPHRASE);
+}
+
+static int write_new(int home_fd, const char *temp, mode_t mode, const struct buf *text, struct err *err)
+{
+	AUTO_FD int fd = openat(home_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_sys(err, errno, "make a file in the key directory");
+	if (buf_write_fd(text, fd, err) < 0)
+		return -1;
+	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
+		return err_sys(err, errno, "write a file in the key directory");
+	return 0;
+}
+
+int pgp_home_write(int home_fd, const char *name, mode_t mode, const struct buf *text, struct err *err)
+{
+	AUTO_BUF now = BUF_SECRET_INIT;
+	AUTO_FREE char *temp = temp_name(name);
+
+	if (read_small(home_fd, name, 077 & ~mode, &now, NULL) == 1 && now.len == text->len &&
+	    memcmp(now.p, text->p, text->len) == 0)
+		return 1;
+	if (temp_sweep(home_fd, name, err) < 0)
+		return -1;
+	if (write_new(home_fd, temp, mode, text, err) < 0) {
+		unlinkat(home_fd, temp, 0);
+		return -1;
+	}
+	if (renameat(home_fd, temp, home_fd, name) < 0 || fsync(home_fd) < 0)
+		return err_sys(err, errno, "write '%s' in the key directory", name);
+	return 0;
+}

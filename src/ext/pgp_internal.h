@@ -1,0 +1,35 @@
+/* What the pieces of the gpgme adapter share.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef MAINTKIT_PGP_INTERNAL_H
+#define MAINTKIT_PGP_INTERNAL_H
+
+#include <gpgme.h>
+#include "pgp.h"
+
+#define PGP_WATCHES 16	/* gpgme uses up to six descriptors for one operation */
+struct pgp_watch {
+	int fd, reads;
+	gpgme_io_cb_t fnc;	/* NULL: free */
+	void *data;
+};
+
+struct pgp {
+	gpgme_ctx_t ctx;
+	char *home;
+	const char *passphrase;
+	struct pgp_watch watch[PGP_WATCHES];
+	bool done;		/* the operation in the loop has ended, with result */
+	gpgme_error_t result;
+	bool finished;		/* gpg said that an encryption is complete */
+};
+
+/* Fill err from gpgme's code as "what: text" and return -1. */
+int pgp_error(struct err *err, gpgme_error_t e, const char *what);
+
+/* pgp_loop.c: attach once, prepare before a gpgme_op_..._start(), run after it. */
+void pgp_loop_attach(struct pgp *p);
+void pgp_loop_prepare(struct pgp *p);
+gpgme_error_t pgp_loop_run(struct pgp *p);
+
+#endif

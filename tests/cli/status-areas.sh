@@ -1,0 +1,63 @@
+#!/bin/bash
+# proves: status tells each area from what the other programs say, and never takes silence for well-being
+# SPDX-License-Identifier: GPL-2.0-or-later
+. "$(dirname "$0")/../lib/tap.sh"
+
+r=$T/root
+mkdir -p "$r/usr/share/pkg" "$r/var/lib/dpkg/info" "$T/bin"
+cat >"$r/usr/share/pkg/maintkit.conf" <<'EOF2'
+[package]
+name = pkg
+[backup]
+dir = /var/backups/pkg
+[data]
+patients = SELECT 1
+EOF2
+printf 'Package: pkg\nStatus: install ok installed\nVersion: 1:2.0-1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n' \
+	>"$r/var/lib/dpkg/status"
+status() { "${bin:-$BIN}/maintkit-status" -p pkg --root "$r" "$@"; }
+
+# ---- with the real programs
+rc_is 0 "one screen" status
+like "$out" "^pkg 1:2.0-1 installed" "begins with the version"
+like "$out" "ok       pending        nothing" "nothing is pending"
+like "$out" "wrong    backups        none.*run 'maintkit -p pkg backup create'" "no backup is wrong, and how to mend it"
+unlike "$out" "firewall" "an area without a section is not asked for"
+rc_is 1 "--check" status --check
+is "$out" "pkg: backups: none" "one line that names it"
+ok "--json" status --json
+like "$out" '"well": false' "not well"
+mkdir -p "$r/var/backups/pkg"
+rc_is 2 "an argument" status more
+like "$err" "'status' takes no argument" "said"
+
+# ---- with programs that answer as we like
+for c in status pending; do cp "$BIN/maintkit-$c" "$T/bin/"; done
+bin=$T/bin
+rc_is 0 "programs that are not there" status
+like "$out" "unknown  backups        not known now: '.*/maintkit-backup' is not installed" "are named"
+answer() { printf '#!/bin/sh\n%s\n' "$2" >"$T/bin/maintkit-$1"; chmod +x "$T/bin/maintkit-$1"; }
+answer data 'echo "[]"'
+now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\"\n  }\n]\n'"
+rc_is 0 "--check when all is well" status --check
+is "$out" "pkg: all well" "says so"
+answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"2020-01-01T00:00:00Z\"\n  }\n]\n'"
+rc_is 1 "an old backup" status --check
+like "$out" "backups: 1, newest of 2020" "is wrong"
+answer backup 'echo "maintkit-backup: error: the disk is gone; do this" >&2; exit 2'
+rc_is 1 "a program that fails" status --check
+is "$out" "pkg: backups: the disk is gone; do this" "is wrong, with its own reason"
+answer backup 'echo "maintkit-backup: error: the database is down" >&2; exit 3'
+rc_is 0 "a backend that is absent, below another root" status --check
+like "$(status)" "unknown  backups        not known now: the database is down" "is unknown"
+rc_is 1 "the same on a booted system" env MAINTKIT_ASSUME_BOOTED=1 "$T/bin/maintkit-status" -p pkg --root "$r" --check
+answer backup 'kill -9 $$'
+rc_is 1 "a program that is killed" status --check
+answer backup 'printf "\033[31mno json"; exit 0'
+rc_is 1 "a program that talks nonsense" status --check
+unlike "$out" $'\033' "its bytes do not reach the terminal"
+answer data "printf '[\n  {\n    \"database\": \"d\\\\\"q\",\n    \"patients\": 7\n  }\n]\n'"
+like "$(status)" "note     retained data  of a purge: database 'd\"q', 7 patients" "retained data is a note"
+
+done_testing
