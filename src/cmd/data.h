@@ -118,6 +118,13 @@ int data_begun_read(struct tool *t, struct data_facts *f, struct strv *databases
 
 /* ---- doing it (data_purge.c, data_destroy.c) ---- */
 
+/* Another program of ours: beside this one, or where it is installed. To be
+ * freed; NULL when it is gone. */
+char *data_find_program(const char *name);
+/* Environment for it: that we hold the package's lock, and which private server
+ * a test uses (unset on a real system). env: entries added, NULL-terminated by strv. */
+void data_child_env(struct strv *env);
+
 int data_purge(struct tool *t, const char *decision, bool with_backups, struct err *err) MUST_CHECK;
 /* Databases, account, trees, host effects, logs, state; verified gone. */
 int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with_backups,

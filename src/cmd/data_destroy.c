@@ -74,7 +74,8 @@ static void undo_path(struct tool *t, const struct effect *e, bool ours)
 static void run_helper(struct tool *t, const char *program, const char *const *args)
 {
 	AUTO_STRV argv = STRV_INIT;
-	struct child c = { .timeout_ms = 120000, .env = tool_child_env() };
+	AUTO_STRV env = STRV_INIT;
+	struct child c = { .timeout_ms = 120000 };
 	struct err err = ERR_INIT;
 	int status;
 
@@ -82,6 +83,8 @@ static void run_helper(struct tool *t, const char *program, const char *const *a
 	for (; *args; args++)
 		strv_add(&argv, *args);
 	c.argv = (const char *const *)argv.v;
+	data_child_env(&env);
+	c.env = (const char *const *)env.v;
 	c.out_fd = STDERR_FILENO;
 	status = child_run(&c, &err);
 	if (status < 0)
@@ -91,10 +94,39 @@ static void run_helper(struct tool *t, const char *program, const char *const *a
 	(void)t;
 }
 
+char *data_find_program(const char *name)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	if (n > 0) {
+		self[n] = '\0';
+		AUTO_FREE char *dir = path_dirname(self);
+		AUTO_FREE char *beside = xasprintf("%s/%s", dir, name);
+
+		if (access(beside, X_OK) == 0)
+			return MOVE_PTR(beside);
+	}
+	AUTO_FREE char *installed = xasprintf("%s/%s", LIBEXECDIR, name);
+
+	return access(installed, X_OK) == 0 ? MOVE_PTR(installed) : NULL;
+}
+
+void data_child_env(struct strv *env)
+{
+	static const char *const passed[] = { "MAINTKIT_DB_SOCKET", "MAINTKIT_ASSUME_BOOTED" };
+
+	for (const char *const *e = tool_child_env(); *e; e++)
+		strv_add(env, *e);
+	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
+		if (getenv(passed[i]))
+			strv_addf(env, "%s=%s", passed[i], getenv(passed[i]));
+}
+
 /* ufw in a chroot changes the kernel's rules: only on a running system. */
 static void undo_firewall(struct tool *t, const struct data_facts *f)
 {
-	static const char program[] = LIBEXECDIR "/maintkit-firewall";
+	AUTO_FREE char *program = data_find_program("maintkit-firewall");
 	const char *const args[] = { "-p", t->package, "remove", NULL };
 	bool any = false;
 
@@ -102,7 +134,7 @@ static void undo_firewall(struct tool *t, const struct data_facts *f)
 		any = any || strncmp(f->effects[i].kind, "ufw-", 4) == 0;
 	if (!any)
 		return;
-	if (script_is_booted(&t->root, NULL) && access(program, X_OK) == 0) {
+	if (script_is_booted(&t->root, NULL) && program) {
 		run_helper(t, program, args);
 		return;
 	}

@@ -82,7 +82,9 @@ static int measure_database(const struct data_db *d, struct data_database *b, in
 
 static bool we_made(const struct data_facts *f, const char *database)
 {
-	return effects_find(f->effects, f->n_effects, "database", database) != NULL;
+	const struct effect *e = effects_find(f->effects, f->n_effects, "database", database);
+
+	return e && strcmp(e->old, EFFECT_ABSENT) == 0;
 }
 
 /* The id in the database against the one on this disk. Without an id there, it

@@ -9,8 +9,6 @@
 #include "../base/child.h"
 #include "data.h"
 
-static const char archiver[] = LIBEXECDIR "/maintkit-backup";
-
 static int parse_decision(const char *text, enum consent_asked *asked, struct err *err)
 {
 	static const char *const names[] = {
@@ -26,10 +24,12 @@ static int parse_decision(const char *text, enum consent_asked *asked, struct er
 	return 0;
 }
 
-static int run_archiver(struct tool *t, const char *verb, const char *option, const char *file, struct err *err)
+static int run_archiver(struct tool *t, const char *archiver, const char *verb, const char *option,
+			const char *file, struct err *err)
 {
 	AUTO_STRV argv = STRV_INIT;
-	struct child c = { .timeout_ms = -1, .out_fd = STDERR_FILENO, .env = tool_child_env() };
+	AUTO_STRV env = STRV_INIT;
+	struct child c = { .timeout_ms = -1, .out_fd = STDERR_FILENO };
 
 	strv_add(&argv, archiver);
 	strv_add(&argv, "-p");
@@ -40,12 +40,14 @@ static int run_archiver(struct tool *t, const char *verb, const char *option, co
 	if (option)
 		strv_add(&argv, option);
 	strv_add(&argv, file);
+	data_child_env(&env);
 	c.argv = (const char *const *)argv.v;
+	c.env = (const char *const *)env.v;
 	return child_check(&c, err);
 }
 
 /* An archive counts when it was written and read back. */
-static int archive(struct tool *t, struct err *err)
+static int archive(struct tool *t, const char *archiver, struct err *err)
 {
 	const char *dir = profile_get(t->profile, "data", "backups");
 	time_t now = time(NULL);
@@ -56,9 +58,12 @@ static int archive(struct tool *t, struct err *err)
 		return err_set(err, ERR_FAIL, "the profile names no place for backups ([data] backups)");
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm);
-	AUTO_FREE char *file = xasprintf("%s/purge-%s.backup", dir, stamp);
+	/* a file named on a command line is as the caller sees it, not below the root */
+	AUTO_FREE char *file = xasprintf("%s%s/purge-%s.tar.zst.gpg", t->root.prefix, dir, stamp);
 
-	if (run_archiver(t, "create", "--output", file, err) < 0 || run_archiver(t, "verify", NULL, file, err) < 0) {
+	if (path_mkdirs(&t->root, dir, 0700, (uid_t)-1, (gid_t)-1, err) < 0 ||
+	    run_archiver(t, archiver, "create", "--output", file, err) < 0 ||
+	    run_archiver(t, archiver, "verify", NULL, file, err) < 0) {
 		err_prefix(err, "archive");
 		return -1;
 	}
@@ -131,12 +136,17 @@ int data_purge(struct tool *t, const char *decision, bool with_backups, struct e
 {
 	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_INIT;
 	AUTO_BUF token_why = BUF_INIT;
-	struct consent_case c = { .can_archive = access(archiver, X_OK) == 0 };
+	AUTO_FREE char *archiver = data_find_program("maintkit-backup");
+	AUTO_STRV recipients = STRV_INIT;
+	struct consent_case c = { .data = CONSENT_DATA_UNKNOWN };
 	struct consent_outcome o;
 	const char *detail;
 
 	if (parse_decision(decision, &c.asked, err) < 0 || data_facts_gather(&f, t, err) < 0)
 		return -1;
+	/* readable only with keys that are destroyed along with it, it is no archive */
+	profile_words(t->profile, "backup", "recipients", &recipients);
+	c.can_archive = archiver && recipients.n > 0;
 	c.data = f.data;
 	c.remote = f.db.remote;
 	c.begun = f.begun;
@@ -153,7 +163,7 @@ int data_purge(struct tool *t, const char *decision, bool with_backups, struct e
 	case CONSENT_KEEP:
 		return keep(t, &f, &o, detail, err);
 	case CONSENT_ARCHIVE:
-		if (archive(t, err) < 0)
+		if (archive(t, archiver, err) < 0)
 			return -1;
 		break;
 	case CONSENT_REMOVE:

@@ -102,10 +102,6 @@ static int report_key(struct pgp *pgp, const char *fpr, bool made, bool prolonge
 
 	if (pgp_find(pgp, fpr, false, &keys, err) < 0 || pgp_export(pgp, fpr, false, &public, err) < 0)
 		return -1;
-	const char *problem = pgp_key_problem(&keys.v[0]);
-
-	if (problem)
-		return err_set(err, ERR_FAIL, "key %s cannot be used: %s", fpr, problem);
 	if (pgp_export(pgp, fpr, true, &secret, NULL) < 0)	/* its passphrase is not ours to know */
 		buf_reset(&secret);
 	snprintf(expires, sizeof(expires), "%lld", keys.v[0].expires);

@@ -94,6 +94,7 @@ static const struct verb verbs[] = {
 	{ "serve", "", "write the codes at every period boundary, until stopped", 0, 0, 0, NULL, totp_serve },
 	{ "close", "", "shut the login of enrolled users until the next refresh", 0, 0, 0, NULL, totp_close },
 	{ "prepare", "", "make the database account and procedure of 'serve'", CHANGES, 0, 0, NULL, totp_prepare_verb },
+	{ "adopt", "", "take over from the legacy script: users enrolled by hand, crontab lines", CHANGES | VERB_DEFER, 0, 0, NULL, totp_adopt },
 	{ 0 },
 };
 

@@ -121,6 +121,9 @@ int totp_pass_close(struct db *db, const char *schema, int64_t now, struct err *
 
 /* totp_unit.c: the refresher's unit and the property, switched on with the first user and off with the last. */
 int totp_switch(struct tool *t, const struct totp_conf *c, struct totp_store *s, struct err *err) MUST_CHECK;
+/* The package's lock, for the moment of a change only: a person may sit at a
+ * prompt before it. Close the descriptor to give it up; not to be taken twice. */
+int totp_lock(struct tool *t, struct err *err) MUST_CHECK;
 bool totp_unit_active(struct tool *t, const struct totp_conf *c);
 
 /* totp_notify.c: systemd's readiness protocol (sd_notify(3)). */
@@ -164,6 +167,7 @@ int totp_disable(struct tool *t, int argc, char **argv, struct err *err);
 int totp_tick(struct tool *t, int argc, char **argv, struct err *err);
 int totp_close(struct tool *t, int argc, char **argv, struct err *err);
 int totp_prepare_verb(struct tool *t, int argc, char **argv, struct err *err);
+int totp_adopt(struct tool *t, int argc, char **argv, struct err *err);
 int totp_serve(struct tool *t, int argc, char **argv, struct err *err);
 
 /* Options, filled by the parser. */

@@ -74,7 +74,7 @@ static int read_columns(struct totp_store *s, struct columns *c, struct err *err
 
 static int columns_missing(const struct totp_store *s, struct err *err)
 {
-	return err_set(err, ERR_FAIL, "the columns for two-factor login are missing in table 'security'; run: %s sql apply 2fa", s->package);
+	return err_set(err, ERR_ABSENT, "the columns for two-factor login are missing in table 'security'; run: %s sql apply 2fa", s->package);
 }
 
 /* The adapter that the profile insists on, or the one that the columns show. */

@@ -13,8 +13,7 @@
 #define LOCK_WAIT_MS 60000
 #define FRESH_S 90	/* a refresh so recent means that somebody refreshes */
 
-/* The package's lock, for the moment of the change only: a person may sit at a prompt before it. */
-static int take_lock(struct tool *t, struct err *err)
+int totp_lock(struct tool *t, struct err *err)
 {
 	AUTO_FREE char *path = profile_state_path(t->profile, "lock");
 
@@ -51,7 +50,7 @@ static int unit_on(struct tool *t, const struct totp_conf *c, struct err *err)
 
 	if (totp_unit_active(t, c) && systemctl("is-enabled", "--quiet", c->unit, NULL) == 0)
 		return 0;
-	lock = take_lock(t, err);
+	lock = totp_lock(t, err);
 	if (lock < 0 || effect_intend(t->profile, &t->root, EFFECT_HOST, "unit", c->unit, EFFECT_ABSENT, "enabled", err) < 0)
 		return -1;
 	rc = systemctl("enable", "--now", c->unit, err);
@@ -68,7 +67,7 @@ static int unit_off(struct tool *t, const struct totp_conf *c, struct err *err)
 
 	if (systemctl("is-enabled", "--quiet", c->unit, NULL) != 0 && !totp_unit_active(t, c))
 		return 0;
-	lock = take_lock(t, err);
+	lock = totp_lock(t, err);
 	if (lock < 0)
 		return -1;
 	rc = systemctl("disable", "--now", c->unit, err);
@@ -91,7 +90,7 @@ static int set_property(struct tool *t, const struct totp_conf *c, const struct 
 	/* Nobody was ever enrolled: no need to write that down. */
 	if (!on && propsfile_get(t->profile, &t->root, key, &now, &e) < 0 && e.kind == ERR_ABSENT)
 		return 0;
-	lock = take_lock(t, err);
+	lock = totp_lock(t, err);
 	return lock < 0 || propsfile_edit(t->profile, &t->root, &edit, 1, err) < 0 ? -1 : 0;
 }
 

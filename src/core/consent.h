@@ -28,7 +28,7 @@ struct consent_case {
 	enum consent_asked asked;
 	enum consent_token token;
 	bool remote;		/* the database is on another machine: only a token names it */
-	bool can_archive;	/* the backup program is there */
+	bool can_archive;	/* the backup program and a recipient outside this machine are there */
 	bool begun;		/* a destruction that was consented to was cut off before its end */
 };
 

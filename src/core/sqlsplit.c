@@ -436,7 +436,7 @@ static enum sqlsplit_result command_line(struct sqlsplit *sp, bool *done, struct
 		return SQLSPLIT_MORE;
 	}
 	c = find_command(sp, sp->in.p + sp->pos, len);
-	if (!c)
+	if (!c || memchr(sp->in.p + sp->pos, '\0', len))
 		return SQLSPLIT_MORE;
 	r = do_command(sp, c, sp->in.p + sp->pos, len, item, err);
 	if (r != SQLSPLIT_ERROR && c->effect != QUIT)
@@ -684,6 +684,7 @@ static bool bulk(struct sqlsplit *sp)
 		const char *nl = memchr(p, '\n', sp->in.len - sp->pos);
 
 		n = nl ? (size_t)(nl - p) : sp->in.len - sp->pos;
+		n = strnlen(p, n);	/* a NUL byte is for the caller to refuse */
 		sp->pos += n;
 		return n;
 	}

@@ -245,7 +245,9 @@ char *mirror_newest_file(const struct root *root, const char *dir)
 		AUTO_FREE char *path = xasprintf("%s/%s", dir, names.v[i]);
 		struct stat st;
 
-		if (names.v[i][0] == '.' || path_stat(root, path, &st, NULL) < 0 || !S_ISREG(st.st_mode))
+		size_t len = strlen(names.v[i]);
+
+		if (names.v[i][0] == '.' || (len > 5 && strcmp(names.v[i] + len - 5, ".info") == 0) || path_stat(root, path, &st, NULL) < 0 || !S_ISREG(st.st_mode))
 			continue;
 		if (found && (st.st_mtim.tv_sec < best.tv_sec ||
 			      (st.st_mtim.tv_sec == best.tv_sec && st.st_mtim.tv_nsec < best.tv_nsec)))

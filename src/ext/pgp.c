@@ -70,7 +70,6 @@ int pgp_open(struct pgp **out, const char *home, struct err *err)
 	if (e)
 		return pgp_error(err, e, "start gpg");
 	gpgme_set_status_cb(p->ctx, watch_status, p);
-	pgp_loop_attach(p);
 	gpgme_set_passphrase_cb(p->ctx, tell_passphrase, p);
 	gpgme_set_armor(p->ctx, 0);
 	gpgme_set_offline(p->ctx, 1);
@@ -254,12 +253,13 @@ int pgp_encrypt(struct pgp *p, const struct strv *fprs, const struct pgp_stream 
 	    get_recipients(p, fprs, keys, err) < 0)
 		goto done;
 	p->finished = false;
-	pgp_loop_prepare(p);
+	pgp_loop_enter(p);
 	gpgme_error_t e = gpgme_op_encrypt_start(p->ctx, fprs->n ? keys : NULL,
 		GPGME_ENCRYPT_ALWAYS_TRUST | GPGME_ENCRYPT_NO_COMPRESS, source.data, sink.data);
 
 	if (!e)
 		e = pgp_loop_run(p);
+	pgp_loop_leave(p);
 	if (e || source.failed || sink.failed) {
 		transfer_error(err, e, &source, &sink, "encrypt");
 		goto done;
@@ -285,11 +285,12 @@ int pgp_decrypt(struct pgp *p, const struct pgp_stream *in, const struct pgp_str
 
 	if (end_open(&source, in, err) < 0 || end_open(&sink, out, err) < 0)
 		return -1;
-	pgp_loop_prepare(p);
+	pgp_loop_enter(p);
 	gpgme_error_t e = gpgme_op_decrypt_start(p->ctx, source.data, sink.data);
 
 	if (!e)
 		e = pgp_loop_run(p);
+	pgp_loop_leave(p);
 	if (!e && !source.failed && !sink.failed)
 		return 0;
 	transfer_error(err, e, &source, &sink, "decrypt");

@@ -27,9 +27,9 @@ struct pgp {
 /* Fill err from gpgme's code as "what: text" and return -1. */
 int pgp_error(struct err *err, gpgme_error_t e, const char *what);
 
-/* pgp_loop.c: attach once, prepare before a gpgme_op_..._start(), run after it. */
-void pgp_loop_attach(struct pgp *p);
-void pgp_loop_prepare(struct pgp *p);
+/* pgp_loop.c: enter before a gpgme_op_..._start(), run after it, leave in any case. */
+void pgp_loop_enter(struct pgp *p);
 gpgme_error_t pgp_loop_run(struct pgp *p);
+void pgp_loop_leave(struct pgp *p);
 
 #endif

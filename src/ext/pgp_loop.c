@@ -47,20 +47,24 @@ static void on_event(void *arg, gpgme_event_io_t type, void *data)
 	p->result = done->err ? done->err : done->op_err;
 }
 
-void pgp_loop_attach(struct pgp *p)
+/* Only for the one operation: listing keys and the like use gpgme's own loop. */
+void pgp_loop_enter(struct pgp *p)
 {
 	struct gpgme_io_cbs cbs = {
 		.add = watch_add, .add_priv = p, .remove = watch_remove, .event = on_event, .event_priv = p,
 	};
 
-	gpgme_set_io_cbs(p->ctx, &cbs);
-}
-
-void pgp_loop_prepare(struct pgp *p)
-{
 	p->done = false;
 	p->result = 0;
 	memset(p->watch, 0, sizeof(p->watch));
+	gpgme_set_io_cbs(p->ctx, &cbs);
+}
+
+void pgp_loop_leave(struct pgp *p)
+{
+	struct gpgme_io_cbs none = { .add = NULL };
+
+	gpgme_set_io_cbs(p->ctx, &none);
 }
 
 gpgme_error_t pgp_loop_run(struct pgp *p)

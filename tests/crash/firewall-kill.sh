@@ -19,7 +19,7 @@ observe() {
 }
 # the program and its ufw make thousands of calls, and a run takes a second: a spread of them
 export CRASH_MAX=${CRASH_MAX:-${SOAK:+200}}
-CRASH_MAX=${CRASH_MAX:-20}
+CRASH_MAX=${CRASH_MAX:-16}
 export CRASH_TIMEOUT=60 CRASH_DURABLE=no CRASH_STDOUT=no
 ok "ssh is reached at every moment, and a second run ends the same" \
 	crash_kill "$TOP/tests/lib/lab.sh" enter fw maintkit firewall apply --enable

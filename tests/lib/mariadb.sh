@@ -34,12 +34,17 @@ mariadb_here() {
 	return 1
 }
 
-# Run a program of the server's package, in its tree when there is one.
+# Run a program of the server's package, in its tree when there is one: below an overlay, because
+# nothing may be written into a tree that machines use.
 _mariadb_run() {
 	if [ -n "${MARIADB_TREE:-}" ]; then
 		unshare -m -- sh -c '
-			mkdir -p "$1$2" && mount --bind "$2" "$1$2" && mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev"
-			tree=$1; shift 2; exec chroot "$tree" "$@"' - "$MARIADB_TREE" "$MARIADB_DIR" "$@"
+			tree=$1 dir=$2; shift 2
+			mount -t tmpfs tmpfs /mnt && mkdir /mnt/up /mnt/work /mnt/root &&
+			mount -t overlay overlay -o "lowerdir=$tree,upperdir=/mnt/up,workdir=/mnt/work" /mnt/root &&
+			mkdir -p "/mnt/root$dir" && mount --bind "$dir" "/mnt/root$dir" &&
+			mount -t proc proc /mnt/root/proc && mount --bind /dev /mnt/root/dev &&
+			exec chroot /mnt/root "$@"' - "$MARIADB_TREE" "$MARIADB_DIR" "$@"
 	else
 		PATH=$PATH:/usr/sbin "$@"
 	fi

@@ -126,6 +126,12 @@ is "$(left)" '' 'no file is left'
 is "$(find "$MARIADB_DIR/data/clinic_1" 2>/dev/null)" '' "the server's own directory of it is gone"
 is "$(mariadb-dump --no-defaults --socket="$MARIADB_SOCKET" --all-databases 2>/dev/null | grep -c Tremblay)" 0 'no name is found in any database'
 
+# archive
+machine 3 2
+rc_is 2 'archive without a recipient outside this machine: kept, status 2' data purge --decision archive
+like "$err" 'recipient outside this machine' '... said'
+is "$(databases)" 'clinic_1 drugs other' '... nothing was dropped'
+
 # the server is down
 machine 3 2
 mariadb_stop

@@ -16,6 +16,7 @@ other=MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43UOV3HO6DZPJBEGRCF
 # ---- without the columns
 rc_is 2 "without the columns nothing can be enrolled" adopt oscardoc --no-confirm
 like "$err" "oscar-emr sql apply 2fa" "and the message says what to run"
+ok "but adopt finds nothing to do" totp adopt
 ok "2fa.sql" totp_columns
 add_user "o'brien" 2222 && add_user 'per%' 3333 && add_user 'Zoë' 4444 || BAIL "users"
 mariadb_sql "UPDATE oscar_15.security SET lastUpdateDate='2019-01-02 08:00:00', b_LocalLockSet=0"
@@ -153,6 +154,37 @@ is "$(sec pin)" "$(code)" "as any other"
 ok "disable says that the former PIN is not known" totp disable oscardoc
 like "$err" "had no PIN" "and what to do"
 is "$(sec pin)" NULL "no code stays behind"
+
+# ---- the crontab line of old
+mkdir -p "$ROOT/etc/cron.d" "$ROOT/var/spool/cron/crontabs"
+printf '# 2FA: /usr/share/oscar-emr/2FA.sh\n* * * * * /usr/share/oscar-emr/2FA.sh\n5 4 * * * /usr/share/oscar-emr/2FA.sh.bak\n' >"$ROOT/var/spool/cron/crontabs/root"
+printf 'SHELL=/bin/sh\n* * * * * root /usr/share/oscar-emr/2FA.sh >/dev/null 2>&1' >"$ROOT/etc/crontab"
+echo '1 1 * * * root true' >"$ROOT/etc/cron.d/other"
+chmod 600 "$ROOT/var/spool/cron/crontabs/root"
+mariadb_sql "UPDATE oscar_15.security SET totp_enabled=1, totp_secret='$SECRET' WHERE user_name='oscardoc'"
+ok "adopt without a unit that could take over" totp adopt
+is "$(grep -c '^\*' "$ROOT/var/spool/cron/crontabs/root" "$ROOT/etc/crontab" | cut -d: -f2 | paste -sd' ')" "1 1" "leaves the lines, they do the work"
+mariadb_sql "UPDATE oscar_15.security SET totp_enabled=0, totp_secret='' WHERE user_name='oscardoc'"
+ok "adopt --dry-run" totp adopt --dry-run
+is "$(grep -c '^\*' "$ROOT/etc/crontab")" 1 "changes nothing"
+ok "adopt with nobody enrolled" totp adopt
+is "$(cat "$ROOT/var/spool/cron/crontabs/root")" '# 2FA: /usr/share/oscar-emr/2FA.sh
+#maintkit: * * * * * /usr/share/oscar-emr/2FA.sh
+5 4 * * * /usr/share/oscar-emr/2FA.sh.bak' "takes the line out, and only that"
+is "$(cat "$ROOT/etc/crontab"; stat -c %a "$ROOT/var/spool/cron/crontabs/root")" 'SHELL=/bin/sh
+#maintkit: * * * * * root /usr/share/oscar-emr/2FA.sh >/dev/null 2>&1600' "also in /etc/crontab, modes kept"
+before=$(cat "$ROOT/var/lib/maintkit/oscar-emr/effects")
+ok "adopt again" totp adopt
+is "$(cat "$ROOT/var/lib/maintkit/oscar-emr/effects")" "$before" "does nothing"
+like "$before" "cron-line./etc/crontab.done" "it is in the journal of effects"
+
+# ---- a server that takes no writes
+mariadb_stop; MARIADB_OPTIONS=--innodb-read-only mariadb_start
+rc_is 2 "a read-only database: an error" adopt oscardoc --no-confirm
+like "$err" "read.only" "that says so"
+is "$(sec totp_enabled,totp_secret)" "0	" "and nothing is half enabled"
+rc_is 2 "tick says so too" totp tick
+mariadb_stop; mariadb_start
 
 # ---- other shapes of the table
 mariadb_sql "ALTER TABLE oscar_15.security ADD storageVersion int NOT NULL DEFAULT 2"
