@@ -200,7 +200,10 @@ int app_remove_tree(const struct app *a, const char *path, bool as_user, struct 
 	AUTO_FREE char *host = app_host_path(a, path);
 	const char *argv[] = { "rm", "-rf", "--one-file-system", "--", host, NULL };
 	struct child c = { .argv = argv, .drop = as_user, .timeout_ms = 600000 };
+	struct stat st;
 
+	if (!as_user && path_stat(a->root, path, &st, NULL) < 0)
+		return 0;
 	if (as_user && profile_user(a->profile, a->root, &c.uid, &c.gid, err) < 0)
 		return -1;
 	return child_check(&c, err) < 0 ? -1 : 0;

@@ -210,39 +210,82 @@ static int make_fresh(const struct app *a, const char *war, const char *fresh, c
 	return force_out(a, fresh, err);
 }
 
-static int sweep(const struct app *a, const char *fresh, const char *old, const char *converted, struct err *err)
+/* Where a context is made, and where what it replaces waits for its removal. */
+struct places {
+	char *dir, *fresh, *old, *converted;
+};
+
+static void places_init(struct places *p, const struct app *a, const char *context)
 {
-	if (app_remove_tree(a, fresh, false, err) < 0 || app_remove_tree(a, old, false, err) < 0)
+	p->dir = xasprintf("%s/%s", a->code, a->dirname);
+	p->fresh = xasprintf("%s/.new-%s", p->dir, context);
+	p->old = xasprintf("%s/.old-%s", p->dir, context);
+	p->converted = xasprintf("%s/.war-%s", p->dir, context);
+}
+
+static void places_release(struct places *p)
+{
+	free(p->dir);
+	free(p->fresh);
+	free(p->old);
+	free(p->converted);
+}
+
+/* What a killed run left, or this one needs no longer. */
+static int sweep(const struct app *a, const struct places *p, struct err *err)
+{
+	if (app_remove_tree(a, p->fresh, false, err) < 0 || app_remove_tree(a, p->old, false, err) < 0)
 		return -1;
-	return app_remove_tree(a, converted, false, err);
+	return app_remove_tree(a, p->converted, false, err);
 }
 
 static int deploy_context(const struct app *a, const struct webapp_context *c, const char *war,
-			  const char *marker, struct err *err)
+			  const char *marker, const struct places *p, struct err *err)
 {
-	AUTO_FREE char *dir = xasprintf("%s/%s", a->code, a->dirname);
-	AUTO_FREE char *fresh_name = xasprintf(".new-%s", c->name);
-	AUTO_FREE char *old_name = xasprintf(".old-%s", c->name);
-	AUTO_FREE char *fresh = xasprintf("%s/%s", dir, fresh_name);
-	AUTO_FREE char *old = xasprintf("%s/%s", dir, old_name);
-	AUTO_FREE char *converted = xasprintf("%s/.war-%s", dir, c->name);
 	AUTO_FREE char *mark = marker_path(a, a->dirname, c->name);
 	AUTO_FREE char *line = xasprintf("%s\n", marker);
 	struct atomic_opts opts = ATOMIC_OPTS_INIT;
 
-	/* first what a killed run left */
-	if (path_mkdirs(a->root, dir, 0755, (uid_t)-1, (gid_t)-1, err) < 0 ||
-	    sweep(a, fresh, old, converted, err) < 0)
+	if (path_mkdirs(a->root, p->dir, 0755, (uid_t)-1, (gid_t)-1, err) < 0)
 		return -1;
-	if (make_fresh(a, war, fresh, converted, err) < 0) {
-		(void)(sweep(a, fresh, old, converted, NULL) < 0);	/* the first error counts */
+	if (make_fresh(a, war, p->fresh, p->converted, err) < 0) {
+		(void)(sweep(a, p, NULL) < 0);	/* the first error counts */
 		return -1;
 	}
 	if (path_unlink(a->root, mark, err) < 0 ||
-	    switch_in(a, dir, fresh_name, c->name, old_name, err) < 0 ||
+	    switch_in(a, p->dir, strrchr(p->fresh, '/') + 1, c->name, strrchr(p->old, '/') + 1, err) < 0 ||
 	    atomic_replace(a->root, mark, line, strlen(line), &opts, err) < 0)
 		return -1;
-	return sweep(a, fresh, old, converted, err);
+	return sweep(a, p, err);
+}
+
+/* 0 deployed now or already. */
+static int ensure_context(const struct app *a, const struct webapp_context *c, const char *war, struct err *err)
+{
+	CLEANUP(places_release) struct places p = { NULL };
+	AUTO_FREE char *want = wanted_marker(a, war, err);
+	AUTO_FREE char *have = app_deployed_marker(a, a->dirname, c->name, NULL);
+
+	if (!want)
+		return -1;
+	places_init(&p, a, c->name);
+	if (a->t->dry_run) {
+		if (have && strcmp(have, want) == 0)
+			log_info("'%s' of version %s is deployed already", c->name, a->version);
+		else
+			log_info("would deploy '%s' of version %s for Tomcat %d", war, a->version, a->major);
+		return 0;
+	}
+	if (sweep(a, &p, err) < 0)
+		return -1;
+	if (have && strcmp(have, want) == 0) {
+		log_info("'%s' of version %s is deployed already", c->name, a->version);
+		return 0;
+	}
+	if (deploy_context(a, c, war, want, &p, err) < 0)
+		return -1;
+	log_info("deployed '%s' of version %s for Tomcat %d", c->name, a->version, a->major);
+	return 0;
 }
 
 int app_deploy(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
@@ -257,30 +300,12 @@ int app_deploy(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *
 	if (!war_dir)
 		return -1;
 	for (size_t i = 0; i < a.n; i++) {
-		const struct webapp_context *c = &a.contexts[i];
-		AUTO_FREE char *war = xasprintf("%s/%s", war_dir, c->war);
-		AUTO_FREE char *want = NULL, *have = NULL;
-		struct stat st;
+		AUTO_FREE char *war = xasprintf("%s/%s", war_dir, a.contexts[i].war);
 
-		if (path_stat(a.root, war, &st, err) < 0)
-			return -1;
-		want = wanted_marker(&a, war, err);
-		if (!want)
-			return -1;
-		have = app_deployed_marker(&a, a.dirname, c->name, NULL);
-		if (have && strcmp(have, want) == 0) {
-			log_info("'%s' of version %s is deployed already", c->name, a.version);
-			continue;
-		}
-		if (t->dry_run) {
-			log_info("would deploy '%s' of version %s for Tomcat %d", war, a.version, a.major);
-			continue;
-		}
-		if (deploy_context(&a, c, war, want, err) < 0) {
+		if (ensure_context(&a, &a.contexts[i], war, err) < 0) {
 			err_prefix(err, "cannot deploy '%s'", war);
 			return -1;
 		}
-		log_info("deployed '%s' of version %s for Tomcat %d", c->name, a.version, a.major);
 	}
 	return 0;
 }

@@ -250,7 +250,7 @@ static int write_archive(struct plan *p, struct tool *t, int out, const struct s
 	rc = userproc_start(&u, &o, seal_work, &seal, err);
 	close(seal.in);
 	strv_release(&seal.keys);
-	if (rc < 0 || archive_out_open(&w->a, to, LEVEL, (int)sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 0, err) < 0)
+	if (rc < 0 || archive_out_open(&w->a, to, LEVEL, err) < 0)
 		return -1;
 	rc = fill(p, t, w, err);
 	mem_close_cleanup(&to);

@@ -23,7 +23,7 @@ int place_find(struct place *p, struct tool *t, struct err *err) MUST_CHECK;
 int place_check(const struct place *p, struct tool *t, struct err *err) MUST_CHECK;
 
 /* Work in the key directory, as its owner: home is open and locked for use,
- * the agent is stopped behind it. */
+ * no gpg of an earlier run changes keys there, the agent is stopped behind it. */
 typedef int place_fn(struct pgp *pgp, int home_fd, void *arg, struct buf *out, struct err *err);
 /* keep: a descriptor that work needs, and another; 0 for none. */
 int place_run(const struct place *p, place_fn *work, void *arg, int keep, int keep2, int timeout_ms,

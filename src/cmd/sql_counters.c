@@ -3,8 +3,9 @@
  *
  * The server does not take numbers back when a transaction is rolled back. So
  * the counters of tables that the script inserts into go on record with each
- * commit, and where a run goes on they are set back to that. The server never
- * lets a counter fall below the ids in use, whoever wrote them. A table that
+ * commit, and where a run goes on they are set to that (a server that was killed
+ * may also have forgotten numbers that INSERT ... SELECT reserved). The server
+ * never lets a counter fall below the ids in use, whoever wrote them. A table that
  * was there before goes on record before the first insert; for one that the
  * script made, its own statement says where it began.
  */
@@ -131,7 +132,7 @@ static int set_back(struct sql_run *r, const char *table, uint64_t value, struct
 	int64_t now;
 
 	if (db_get_int(r->db, "SELECT auto_increment FROM information_schema.tables WHERE table_schema = ?"
-		       " AND table_name = ? AND auto_increment > ?", v, 3, &now, &e) < 0) {
+		       " AND table_name = ? AND auto_increment <> ?", v, 3, &now, &e) < 0) {
 		if (e.kind == ERR_ABSENT)
 			return 0;
 		*err = e;
@@ -144,7 +145,7 @@ static int set_back(struct sql_run *r, const char *table, uint64_t value, struct
 	if (db_quote_name(&sql, table, err) < 0)
 		return -1;
 	buf_addf(&sql, " AUTO_INCREMENT = %llu", (unsigned long long)value);
-	log_debug("counter of table '%s' is set back from %lld to %llu", table, (long long)now, (unsigned long long)value);
+	log_debug("counter of table '%s' is set from %lld to %llu", table, (long long)now, (unsigned long long)value);
 	return db_run(r->db, sql.p, NULL, 0, NULL, err);
 }
 

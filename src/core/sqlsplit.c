@@ -10,68 +10,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "sqlsplit.h"
+#include "sqlsplit_priv.h"
 
 #define LOOKAHEAD 32		/* bytes that decide about one byte: a delimiter and a line end */
 #define COMMAND_LINE_MAX (1u << 16)
-#define DELIMITER_MAX 15	/* the client's own limit */
 #define STATEMENT_MAX ((size_t)1 << 30)
-
-struct sqlsplit {
-	struct buf in;			/* window of the input */
-	size_t pos;			/* next byte of it */
-	uint64_t in_offset;		/* file offset of in.p[0] */
-	bool eof, ended;
-	uint64_t line;			/* current line, from 1 */
-	uint64_t line_offset;		/* file offset of its first byte */
-	bool line_start;		/* its first byte was not looked at yet */
-
-	struct buf out;			/* the statement so far */
-	size_t run;			/* out.len when the client last moved its line into the statement */
-	char quote;			/* ' " ` inside one, else 0 */
-	bool comment;			/* inside a dropped comment; may last for lines */
-	bool special;			/* inside a conditional comment; the client forgets it at the line's end */
-	bool need_space;		/* a comment ended in this line; likewise */
-	bool skip_params;		/* behind a \x command with arguments */
-	bool skip_line;			/* behind -- or # */
-
-	char delimiter[DELIMITER_MAX + 1];
-	size_t delimiter_len;
-	bool utf8, no_backslash, ansi_quotes;
-	size_t limit;
-
-	uint64_t start_line, start_column;
-	uint64_t *line_map;
-	size_t line_map_n;
-	bool taken;			/* the caller has seen out: empty it first */
-	struct buf arg;
-};
-
-enum effect { DROP, REFUSE, GO, CLEAR, QUIT, DELIMITER, COMMAND };
-
-/* The client's commands. params: it takes arguments, so more than the bare word may stand in the line. */
-static const struct command {
-	const char *name;
-	char letter;
-	bool params;
-	enum effect effect;
-	enum sqlsplit_command command;
-} commands[] = {
-	{ "?", '?', true, DROP, 0 },		{ "clear", 'c', false, CLEAR, 0 },
-	{ "connect", 'r', true, REFUSE, 0 },	{ "delimiter", 'd', true, DELIMITER, 0 },
-	{ "edit", 'e', false, REFUSE, 0 },	{ "ego", 'G', false, GO, 0 },
-	{ "exit", 'q', false, QUIT, 0 },	{ "go", 'g', false, GO, 0 },
-	{ "help", 'h', true, DROP, 0 },		{ "nopager", 'n', false, DROP, 0 },
-	{ "notee", 't', false, DROP, 0 },	{ "pager", 'P', true, REFUSE, 0 },
-	{ "print", 'p', false, DROP, 0 },	{ "prompt", 'R', true, DROP, 0 },
-	{ "quit", 'q', false, QUIT, 0 },	{ "rehash", '#', false, DROP, 0 },
-	{ "source", '.', true, COMMAND, SQLSPLIT_SOURCE },
-	{ "status", 's', false, DROP, 0 },	{ "system", '!', true, REFUSE, 0 },
-	{ "tee", 'T', true, REFUSE, 0 },	{ "use", 'u', true, COMMAND, SQLSPLIT_USE },
-	{ "charset", 'C', true, COMMAND, SQLSPLIT_CHARSET },
-	{ "warnings", 'W', false, DROP, 0 },	{ "nowarning", 'w', false, DROP, 0 },
-	{ "sandbox", '-', false, DROP, 0 },
-};
 
 struct sqlsplit *sqlsplit_new(enum sqlsplit_charset charset)
 {
@@ -150,11 +93,6 @@ uint64_t sqlsplit_file_line(const struct sqlsplit *sp, uint64_t n)
 	return sp->line_map_n ? sp->line_map[sp->line_map_n - 1] + (n - 1 - sp->line_map_n) : sp->start_line;
 }
 
-static bool is_space(unsigned char c, bool utf8)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r') || (!utf8 && c == 0xa0);
-}
-
 /* What the client's trimming of a statement's end keeps. */
 static bool is_graph(unsigned char c, bool utf8)
 {
@@ -201,93 +139,6 @@ static void put(struct sqlsplit *sp, const char *p, size_t len)
 		sp->line_map_n = 0;
 	}
 	buf_add(&sp->out, p, len);
-}
-
-static bool contains(const char *text, size_t len, const char *what, size_t what_len)
-{
-	return memmem(text, len, what, what_len) != NULL;
-}
-
-/* One argument the way the client takes it: behind the first word (or behind
- * \x), in quotes or up to a blank, backslashes and doubled quotes undone.
- * Returns false when there is none. */
-static bool take_argument(struct sqlsplit *sp, const char *line, size_t len)
-{
-	size_t i = 0;
-	char quote = 0;
-	bool brief;
-
-	buf_reset(&sp->arg);
-	while (i < len && is_space((unsigned char)line[i], sp->utf8))
-		i++;
-	brief = i < len && line[i] == '\\';
-	if (brief)
-		i += 2;
-	else
-		while (i < len && !is_space((unsigned char)line[i], sp->utf8))
-			i++;
-	while (i < len && is_space((unsigned char)line[i], sp->utf8))
-		i++;
-	if (i < len && strchr("'\"`", line[i]))
-		quote = line[i++];
-	for (; i < len; i++) {
-		if ((line[i] == '\\' && i + 1 < len) ||
-		    (!brief && quote && line[i] == quote && i + 1 < len && line[i + 1] == quote)) {
-			i++;
-		} else if (line[i] == (quote ? quote : ' ')) {
-			quote = 0;
-			break;
-		}
-		buf_addc(&sp->arg, line[i]);
-	}
-	return sp->arg.len && !quote;
-}
-
-/* Is this text a command by its long name? The client lets the splitter handle
- * text that holds a delimiter or \g, unless it is DELIMITER itself. */
-static const struct command *find_command(struct sqlsplit *sp, const char *text, size_t len)
-{
-	size_t n = 0, rest;
-
-	while (len && is_space((unsigned char)*text, sp->utf8))
-		text++, len--;
-	if (contains(text, len, "\\g", 2) ||
-	    (contains(text, len, sp->delimiter, sp->delimiter_len) && (len < 9 || strncasecmp(text, "delimiter", 9))))
-		return NULL;
-	while (n < len && text[n] != ' ' && text[n] != '\t')
-		n++;
-	for (rest = n; rest < len && is_space((unsigned char)text[rest], sp->utf8); rest++)
-		;
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-		const struct command *c = &commands[i];
-
-		if (strlen(c->name) != n || strncasecmp(c->name, text, n))
-			continue;
-		if (rest >= len || (c->params && take_argument(sp, text, len)))
-			return c;
-	}
-	return NULL;
-}
-
-/* Could the line at the window's position be a command? Its first word tells. */
-static bool may_be_command(const struct sqlsplit *sp, bool *undecided)
-{
-	const char *p = sp->in.p + sp->pos, *end = sp->in.p + sp->in.len, *word;
-
-	while (p < end && *p != '\n' && is_space((unsigned char)*p, sp->utf8))
-		p++;
-	for (word = p; p < end && !is_space((unsigned char)*p, sp->utf8); p++)
-		if (p - word > 9)
-			return false;
-	if (p == end && !sp->eof) {
-		*undecided = true;
-		return false;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strlen(commands[i].name) == (size_t)(p - word) &&
-		    !strncasecmp(commands[i].name, word, (size_t)(p - word)))
-			return true;
-	return false;
 }
 
 /* Length of the rest of the line without its end; false: not all of it is here yet. */
@@ -345,35 +196,8 @@ static enum sqlsplit_result give(struct sqlsplit *sp, struct sqlsplit_item *item
 	return SQLSPLIT_STATEMENT;
 }
 
-static void set_delimiter(struct sqlsplit *sp)
-{
-	/* The client complains and goes on with the old one. */
-	if (!sp->arg.len || memchr(sp->arg.p, '\\', sp->arg.len))
-		return;
-	sp->delimiter_len = sp->arg.len < DELIMITER_MAX ? sp->arg.len : DELIMITER_MAX;
-	memcpy(sp->delimiter, sp->arg.p, sp->delimiter_len);
-	sp->delimiter[sp->delimiter_len] = '\0';
-}
-
-/* The name after SOURCE is everything behind the first blank. */
-static void take_file_name(struct sqlsplit *sp, const char *line, size_t len)
-{
-	size_t i = 0;
-
-	buf_reset(&sp->arg);
-	while (i < len && is_space((unsigned char)line[i], sp->utf8))
-		i++;
-	while (i < len && line[i] != ' ')
-		i++;
-	while (i < len && is_space((unsigned char)line[i], sp->utf8))
-		i++;
-	while (len > i && ((unsigned char)line[len - 1] <= ' ' || line[len - 1] == 0x7f))
-		len--;
-	buf_add(&sp->arg, line + i, len - i);
-}
-
 /* Act on a command whose text (from its name or backslash on) is given. MORE: dealt with. */
-static enum sqlsplit_result do_command(struct sqlsplit *sp, const struct command *c, const char *line, size_t len,
+static enum sqlsplit_result do_command(struct sqlsplit *sp, const struct split_command *c, const char *line, size_t len,
 				       struct sqlsplit_item *item, struct err *err)
 {
 	char why[160];
@@ -392,14 +216,14 @@ static enum sqlsplit_result do_command(struct sqlsplit *sp, const struct command
 		buf_truncate(&sp->in, sp->pos);
 		return SQLSPLIT_MORE;
 	case DELIMITER:
-		(void)take_argument(sp, line, len);
-		set_delimiter(sp);
+		(void)split_take_argument(sp, line, len);
+		split_set_delimiter(sp);
 		return SQLSPLIT_MORE;
 	case COMMAND:
 		if (c->command == SQLSPLIT_SOURCE)
-			take_file_name(sp, line, len);
+			split_take_file_name(sp, line, len);
 		else
-			(void)take_argument(sp, line, len);
+			(void)split_take_argument(sp, line, len);
 		if (sp->arg.len) {
 			if (!sp->out.len) {
 				sp->start_line = sp->line;
@@ -422,12 +246,12 @@ static enum sqlsplit_result do_command(struct sqlsplit *sp, const struct command
 static enum sqlsplit_result command_line(struct sqlsplit *sp, bool *done, struct sqlsplit_item *item, struct err *err)
 {
 	bool undecided = false;
-	const struct command *c;
+	const struct split_command *c;
 	enum sqlsplit_result r;
 	size_t len;
 
 	*done = false;
-	if (!may_be_command(sp, &undecided)) {
+	if (!split_command_may_be(sp, &undecided)) {
 		*done = undecided;
 		return SQLSPLIT_MORE;
 	}
@@ -435,7 +259,7 @@ static enum sqlsplit_result command_line(struct sqlsplit *sp, bool *done, struct
 		*done = true;
 		return SQLSPLIT_MORE;
 	}
-	c = find_command(sp, sp->in.p + sp->pos, len);
+	c = split_command_find(sp, sp->in.p + sp->pos, len);
 	if (!c || memchr(sp->in.p + sp->pos, '\0', len))
 		return SQLSPLIT_MORE;
 	r = do_command(sp, c, sp->in.p + sp->pos, len, item, err);
@@ -448,7 +272,7 @@ static enum sqlsplit_result command_line(struct sqlsplit *sp, bool *done, struct
 /* A delimiter was found behind the statement (sp->pos is behind it). */
 static enum sqlsplit_result end_statement(struct sqlsplit *sp, struct sqlsplit_item *item, struct err *err)
 {
-	const struct command *c = find_command(sp, sp->out.p, sp->out.len);
+	const struct split_command *c = split_command_find(sp, sp->out.p, sp->out.len);
 
 	if (!c)
 		return give(sp, item);
@@ -461,13 +285,10 @@ static enum sqlsplit_result end_statement(struct sqlsplit *sp, struct sqlsplit_i
 static enum sqlsplit_result backslash(struct sqlsplit *sp, bool *wait, struct sqlsplit_item *item, struct err *err)
 {
 	char letter = peek(sp, 1), why[40];
-	const struct command *c = NULL;
+	const struct split_command *c = split_command_letter(letter);
 	enum sqlsplit_result r;
 	size_t len;
 
-	for (size_t i = 0; letter && i < ARRAY_LEN(commands) && !c; i++)
-		if (commands[i].letter == letter)
-			c = &commands[i];
 	if (!c) {
 		snprintf(why, sizeof why, "unknown command '\\%c'", letter);
 		fail(sp, err, why);

@@ -28,7 +28,7 @@ static int fail(struct archive *a, const char *what, struct err *err)
 	return -1;
 }
 
-int archive_out_open(struct archive_out **out, int fd, int level, int threads, struct err *err)
+int archive_out_open(struct archive_out **out, int fd, int level, struct err *err)
 {
 	CLEANUP(archive_out_cleanup) struct archive_out *o = xcalloc(1, sizeof(*o));
 	char option[48];
@@ -41,9 +41,6 @@ int archive_out_open(struct archive_out **out, int fd, int level, int threads, s
 	snprintf(option, sizeof(option), "zstd:compression-level=%d", level);
 	if (archive_write_set_options(o->a, option) != ARCHIVE_OK)
 		return fail(o->a, "set the compression level", err);
-	snprintf(option, sizeof(option), "zstd:threads=%d", threads);
-	if (threads && archive_write_set_options(o->a, option) != ARCHIVE_OK)
-		archive_clear_error(o->a);	/* an older libarchive: slower, not wrong */
 	archive_write_set_bytes_per_block(o->a, BLOCK);
 	archive_write_set_bytes_in_last_block(o->a, 1);
 	if (archive_write_open_fd(o->a, fd) != ARCHIVE_OK)

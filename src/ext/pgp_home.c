@@ -1,12 +1,14 @@
 /* What maintkit keeps in a service user's GNUPGHOME beside gpg's own files.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "../base/temp.h"
 #include "pgp.h"
@@ -50,6 +52,55 @@ void pgp_home_leave(int home_fd, const char *home)
 		pgp_stop_agent(home);
 		flock(home_fd, LOCK_UN);
 	}
+}
+
+/* Is PID a gpg of ours that changes the keys of this home? (One that encrypts is no matter.) */
+static bool changes_keys(const char *pid, const char *home)
+{
+	AUTO_FREE char *path = xasprintf("/proc/%s/cmdline", pid);
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_BUF words = BUF_INIT;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() || buf_read_fd(&words, fd, SMALL_FILE, NULL) < 0)
+		return false;
+	if (strcmp(words.p, "gpg") != 0 && strcmp(words.p, "/usr/bin/gpg") != 0)
+		return false;
+	bool here = false, changes = false;
+
+	for (size_t at = 0; at < words.len; at += strlen(words.p + at) + 1) {
+		const char *word = words.p + at;
+
+		here = here || strcmp(word, home) == 0;
+		changes = changes || strcmp(word, "--gen-key") == 0 || strncmp(word, "--quick-", 8) == 0 ||
+			  strcmp(word, "--import") == 0;
+	}
+	return here && changes;
+}
+
+static bool in_use(const char *home)
+{
+	DIR *d = opendir("/proc");
+	const struct dirent *e;
+	bool found = false;
+
+	while (d && !found && (e = readdir(d)))
+		found = e->d_name[0] >= '1' && e->d_name[0] <= '9' && changes_keys(e->d_name, home);
+	if (d)
+		closedir(d);
+	return found;
+}
+
+int pgp_home_settle(const char *home, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+
+	for (int i = 0; i < 600; i++) {
+		if (!in_use(home))
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return err_set(err, ERR_BUSY, "another gpg changes the keys in '%s'; try again when it has finished", home);
 }
 
 /* 1 read, 0 there is none. forbidden: mode bits that are refused. */

@@ -23,6 +23,10 @@ int pgp_home_open(const char *home, struct err *err) MUST_CHECK;
  * from a run that goes on. leave never fails. */
 int pgp_home_enter(int home_fd, const char *home, struct err *err) MUST_CHECK;
 void pgp_home_leave(int home_fd, const char *home);
+/* Wait until no gpg changes the keys of this home any more: one that a killed run of ours
+ * left behind goes on, and the key it makes is the key we would make a second
+ * time. ERR_BUSY after a minute. */
+int pgp_home_settle(const char *home, struct err *err) MUST_CHECK;
 /* Append the fingerprints; no file: none. */
 int pgp_home_recipients(int home_fd, struct strv *fprs, struct err *err) MUST_CHECK;
 /* The passphrase of symmetric mode; a file that others can read is refused. */

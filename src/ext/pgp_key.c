@@ -3,6 +3,7 @@
  */
 #include <string.h>
 #include <time.h>
+#include "../base/child.h"
 #include "pgp_internal.h"
 
 #define DAY 86400L
@@ -234,29 +235,70 @@ int pgp_generate(struct pgp *p, const char *name, const char *mail, const char *
 	return 0;
 }
 
-/* "*" would leave expired subkeys out, and those are the ones it matters for. */
-static void subkeys_to_prolong(gpgme_key_t key, struct buf *fprs)
+#if GPGME_VERSION_NUMBER >= 0x010f00
+static int set_expiry(struct pgp *p, gpgme_key_t key, unsigned long seconds, const struct strv *subkeys, struct err *err)
 {
-	for (gpgme_subkey_t s = key->subkeys ? key->subkeys->next : NULL; s; s = s->next)
-		if (!s->revoked && s->fpr)
-			buf_addf(fprs, "%s%s", fprs->len ? "\n" : "", s->fpr);
+	AUTO_BUF lines = BUF_INIT;
+	gpgme_error_t e = gpgme_op_setexpire(p->ctx, key, seconds, NULL, 0);
+
+	/* "*" would leave expired subkeys out, and those are the ones it matters for. */
+	for (size_t i = 0; i < subkeys->n; i++)
+		buf_addf(&lines, "%s%s", i ? "\n" : "", subkeys->v[i]);
+	if (!e && lines.len)
+		e = gpgme_op_setexpire(p->ctx, key, seconds, lines.p, 0);
+	return e ? pgp_error(err, e, "set the expiry") : 0;
 }
+#else
+/* One run of gpg, for the primary key or for the subkeys. The passphrase goes through stdin. */
+static int quick_set_expire(const struct pgp *p, const char *fpr, unsigned long seconds, const struct strv *subkeys,
+			    struct err *err)
+{
+	AUTO_STRV argv = STRV_INIT;
+	AUTO_BUF input = BUF_SECRET_INIT;
+	AUTO_BUF said = BUF_INIT;
+	AUTO_FREE char *expire = seconds ? xasprintf("seconds=%lu", seconds) : xstrdup("0");
+	const char *const words[] = { "gpg", "--homedir", p->home, "--batch", "--no-tty", "--pinentry-mode", "loopback",
+				      "--passphrase-fd", "0", "--quick-set-expire", fpr, expire };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		strv_add(&argv, words[i]);
+	for (size_t i = 0; subkeys && i < subkeys->n; i++)
+		strv_add(&argv, subkeys->v[i]);
+	buf_addf(&input, "%s\n", p->passphrase ? p->passphrase : "");
+	struct child c = { .argv = (const char *const *)argv.v, .in = input.p, .in_len = input.len,
+			   .out = &said, .errs = &said };
+
+	if (child_check(&c, err) < 0) {
+		err_prefix(err, "set the expiry");
+		return -1;
+	}
+	return 0;
+}
+
+/* gpgme has the call from 1.15 on, Debian 11 has 1.14. */
+static int set_expiry(struct pgp *p, gpgme_key_t key, unsigned long seconds, const struct strv *subkeys, struct err *err)
+{
+	if (quick_set_expire(p, key->fpr, seconds, NULL, err) < 0)
+		return -1;
+	return subkeys->n ? quick_set_expire(p, key->fpr, seconds, subkeys, err) : 0;
+}
+#endif
 
 int pgp_set_expiry(struct pgp *p, const char *fpr, long days, struct err *err)
 {
-	AUTO_BUF subkeys = BUF_INIT;
-	unsigned long seconds = (unsigned long)(days * DAY);
+	AUTO_STRV subkeys = STRV_INIT;
 	gpgme_key_t key;
 	gpgme_error_t e = gpgme_get_key(p->ctx, fpr, &key, 1);
 
 	if (e)
 		return pgp_error(err, e, fpr);
-	subkeys_to_prolong(key, &subkeys);
-	e = gpgme_op_setexpire(p->ctx, key, seconds, NULL, 0);
-	if (!e && subkeys.len)
-		e = gpgme_op_setexpire(p->ctx, key, seconds, subkeys.p, 0);
+	for (gpgme_subkey_t s = key->subkeys ? key->subkeys->next : NULL; s; s = s->next)
+		if (!s->revoked && s->fpr)
+			strv_add(&subkeys, s->fpr);
+	int rc = set_expiry(p, key, (unsigned long)(days * DAY), &subkeys, err);
+
 	gpgme_key_unref(key);
-	return e ? pgp_error(err, e, "set the expiry") : 0;
+	return rc;
 }
 
 int pgp_export(struct pgp *p, const char *fpr, bool secret, struct buf *out, struct err *err)

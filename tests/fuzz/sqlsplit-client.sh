@@ -11,7 +11,7 @@ mutants=${MUTANTS:-60}
 seed=${SEED:-$RANDOM$RANDOM}
 
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE $(pkg-config --cflags libmariadb) -o "$T/sqlsend" "$TOP/tests/lib/sqlsend.c" \
-	"$TOP/src/core/sqlsplit.c" "$TOP"/src/base/{mem,buf,err}.c -lmariadb || BAIL "sqlsend does not compile"
+	"$TOP"/src/core/sqlsplit*.c "$TOP"/src/base/{mem,buf,err}.c -lmariadb || BAIL "sqlsend does not compile"
 MARIADB_FAST=1 MARIADB_OPTIONS='--general-log=1 --log-output=TABLE' mariadb_new || BAIL "no server"
 mariadb_sql 'CREATE DATABASE differ; CREATE DATABASE differ_other'
 

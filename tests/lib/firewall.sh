@@ -75,7 +75,7 @@ fw_session() {
 
 fw_alive() {
 	local line word=alive-$RANDOM
-	echo "$word" >&"${FW_SESSION[1]}" 2>/dev/null || return
+	{ echo "$word" >&"${FW_SESSION[1]}"; } 2>/dev/null || return
 	read -r -t 10 line <&"${FW_SESSION[0]}" && [ "$line" = "$word" ]
 }
 

@@ -171,6 +171,5 @@ is "$(in_app systemctl is-active maintkit-pending@oscar-emr.service)$(in_app ls 
 	"inactive${pending_left:-}" "nothing is pending"
 is "$(in_app systemctl show -p NRestarts --value oscar-emr)" 0 "one start was enough"
 
-[ -z "${APP_DEBUG:-}" ] || eval "$APP_DEBUG"
 lab_rm app
 done_testing

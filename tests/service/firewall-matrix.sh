@@ -115,7 +115,7 @@ deny out 25
 allow in on eth0 to any port 99
 allow 22/tcp
 $ours" =
-state 'an nftables ruleset is in charge' 'nft add table inet mine; nft "add chain inet mine in { type filter hook input priority 0; policy drop; }"; nft add rule inet mine in accept' --enable 0 = = \
+state 'an nftables ruleset is in charge' 'nft add table inet mine; nft "add chain inet mine incoming { type filter hook input priority 0; policy drop; }"; nft add rule inet mine incoming accept' --enable 0 = = \
 	'nftables .*is in charge'
 fw_in nft delete table inet mine
 state 'an iptables script is in charge' 'iptables -A INPUT -j ACCEPT; iptables -P INPUT DROP' --enable 0 = = 'is in charge'

@@ -7,7 +7,7 @@ mariadb_here || skip_all "$mariadb_why"
 
 # SQL_CORPUS names a directory of more files to compare, to be used by hand.
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE ${SANITIZE:+-fsanitize=address,undefined} $(pkg-config --cflags libmariadb) -o "$T/sqlsend" "$TOP/tests/lib/sqlsend.c" \
-	"$TOP/src/core/sqlsplit.c" "$TOP"/src/base/{mem,buf,err}.c -lmariadb || BAIL "sqlsend does not compile"
+	"$TOP"/src/core/sqlsplit*.c "$TOP"/src/base/{mem,buf,err}.c -lmariadb || BAIL "sqlsend does not compile"
 MARIADB_FAST=1 MARIADB_OPTIONS='--general-log=1 --log-output=TABLE' mariadb_new || BAIL "no server"
 
 # What the server says that the connection ID sent: one line per request.

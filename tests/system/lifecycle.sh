@@ -11,12 +11,12 @@
 
 in_clinic() { lab_enter clinic "$@"; }
 
-# BUILD is the build directory.
+# BUILD is the build directory. MAINTKIT_DEBS: a directory with another maintkit.
 # lifecycle_debs: build all packages that the story installs, once for each state
 # of the sources (tests that run at the same time share them); sets DEBS.
 lifecycle_debs() {
 	local key lock
-	key=$(cd "$top" && find Makefile src debian hooks tests/fixtures/payload tests/lib/build-debs.sh -type f -print0 |
+	key=$(cd "$top" && find Makefile src debian hooks tests/fixtures/payload tests/lib/build-debs.sh tests/lib/build-in-suite.sh -type f -print0 |
 		sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16) || return
 	DEBS=$BUILD/debs-$key
 	mkdir -p "$BUILD" || return
@@ -45,7 +45,9 @@ lifecycle_boot() {
 	lab_need && lab_up clinic "$1" && lab_net_ready || return
 	in_clinic mkdir -p /srv/debs || return
 	local f
-	for f in "$DEBS"/*.deb; do lab_put "$f" clinic:/srv/debs/ || return; done
+	for f in "$DEBS"/oscar-emr_*.deb "${MAINTKIT_DEBS:-$DEBS}"/maintkit_*.deb; do
+		lab_put "$f" clinic:/srv/debs/ || return
+	done
 	# oathtool is the phone, ssh keeps the admin's way in
 	in_clinic systemctl is-active --quiet mariadb
 }
@@ -129,6 +131,15 @@ enroll() {
 	printf '%s\n' "$PHONE_SECRET" | in_clinic oscar-emr totp enroll oscardoc --no-confirm --secret-stdin
 }
 
+step_backup() {
+	step "A backup, encrypted and read back"
+	ok "oscar-emr backup create" show "oscar-emr backup create"
+	local file
+	file=$(in_clinic sh -c 'ls /var/backups/oscar-emr/*.gpg | head -n 1')
+	ok "plain gpg sees an encrypted message" in_clinic gpg --batch --list-packets --list-only "$file"
+	ok "oscar-emr backup verify: every member compared" show "oscar-emr backup verify '$file'"
+}
+
 step_upgrade() {
 	step "Upgrade to 1:19.1-1"
 	ok "a setting that the admin made" in_clinic oscar-emr props set appt_pollStep=7
@@ -204,7 +215,8 @@ step_purge_kept() {
 step_purge_destroyed() {
 	step "Purge with consent: gone, and counted"
 	ok "install again" in_clinic apt-get -y install "$(deb 19.1-2)"
-	ok "the data was taken up" equals "$(sql 'SELECT COUNT(*) FROM demographic')" 300
+	ok "the data was taken up" equals "$(in_clinic maintkit -p oscar-emr data list)" ""
+	ok "with all its patients" equals "$(sql 'SELECT COUNT(*) FROM demographic')" 300
 	in_clinic sh -c 'echo "report of patient 17" >/var/lib/oscar-emr/OscarDocument/scan.txt'
 	ok "consent, given beforehand: right host, database and number of patients" \
 		show 'oscar-emr data authorize --purge --host "$(hostname)" --database oscar_15 --patients 300'
@@ -220,6 +232,7 @@ step_purge_destroyed() {
 lifecycle_run() {
 	step_install
 	step_totp
+	step_backup
 	step_upgrade
 	step_noop
 	step_refused

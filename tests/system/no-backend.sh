@@ -23,6 +23,7 @@ root=$(lab_root clinic)
 mkdir -p "$root/srv/debs" && cp "$DEBS"/*.deb "$root/srv/debs/"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
+mount -t proc proc "$root/proc"	# as every image builder does
 before=$(iptables-save 2>/dev/null | sha256sum)
 run env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive chroot "$root" \
 	apt-get -y install "/srv/debs/$(basename "$(ls "$DEBS"/maintkit_*.deb)")" "$(deb 19.0-1)" <&-
@@ -34,6 +35,7 @@ like "$out" 'sql create' "the database step waits"
 like "$out" 'app activate' "and so does starting the application"
 is "$(iptables-save 2>/dev/null | sha256sum)" "$before" "the firewall of the running kernel was not touched"
 rm "$root/usr/sbin/policy-rc.d"
+umount "$root/proc"
 
 # ---- its first boot -----------------------------------------------------------------
 ok "the image boots" eval 'lab_start clinic && { lab_wait clinic 120; true; }'
