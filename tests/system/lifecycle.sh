@@ -164,13 +164,13 @@ step_noop() {
 
 step_refused() {
 	step "A downgrade below the floor: 1:15.0-1 cannot read this data"
-	local out rc
+	local said rc
 	say "clinic# dpkg -i $(deb 15.0-1)"
-	out=$(in_clinic dpkg -i "$(deb 15.0-1)" 2>&1) && rc=0 || rc=$?
-	printf '%s\n' "$out" | sed 's/^/        /'
+	said=$(in_clinic dpkg -i "$(deb 15.0-1)" 2>&1) && rc=0 || rc=$?
+	printf '%s\n' "$said" | sed 's/^/        /'
 	ok "dpkg failed" test "$rc" -ne 0
-	ok "the message names the oldest version allowed" contains "$out" "18"
-	ok "and the way out" contains "$out" "guard allow"
+	ok "the message names the oldest version allowed" contains "$said" "18"
+	ok "and the way out" contains "$said" "guard allow"
 	ok "apt refuses it too" eval '! in_clinic apt-get -y --allow-downgrades install "$(deb 15.0-1)"'
 	ok "dpkg still says: installed, 1:19.1-2" version_is 1:19.1-2
 	ok "and it is still served" serves_version 19.1
