@@ -231,10 +231,20 @@ static int print_question(struct tool *t, struct err *err)
 
 static int run_purge(struct tool *t, int argc, char **argv, struct err *err)
 {
+	AUTO_FREE char *installed = xasprintf("/usr/share/%s/maintkit.conf", t->package);
+	struct script script;
+	struct stat st;
+
 	(void)argc;
 	(void)argv;
 	if (opt.question)
 		return print_question(t, err);
+	script_read(&script);
+	if (!t->dry_run && !script.name && path_stat(&t->root, installed, &st, NULL) == 0) {
+		err_set(err, ERR_POLICY, "'%s' is installed, and a purge takes away what it runs on", t->package);
+		err_hint(err, "run 'apt purge %s', which asks about the data", t->package);
+		return -1;
+	}
 	return data_purge(t, opt.decision, opt.with_backups, err);
 }
 
@@ -369,6 +379,10 @@ static int run_stash(struct tool *t, int argc, char **argv, struct err *err)
 		log_info("would put this program aside as '%s'", path);
 		return 0;
 	}
+	/* It is in use again: an interrupted destruction is not to be gone on with
+	 * at a later purge, when there is other data. */
+	if (data_begun_forget(t, err) < 0)
+		return -1;
 	o.mode = 0700;
 	if (profile_save_copy(t->profile, &t->root, err) < 0 ||
 	    path_mkdirs(&t->root, dir, 0700, (uid_t)-1, (gid_t)-1, err) < 0)

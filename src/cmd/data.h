@@ -113,6 +113,8 @@ int data_retained_forget(struct tool *t, struct err *err) MUST_CHECK;
 int data_begun_write(struct tool *t, const struct data_facts *f, struct err *err) MUST_CHECK;
 /* The databases were looked for and are gone; what leads to them (db.cnf) may go now. */
 int data_begun_dropped(struct tool *t, const struct data_facts *f, struct err *err) MUST_CHECK;
+/* Whatever was begun is not gone on with. */
+int data_begun_forget(struct tool *t, struct err *err) MUST_CHECK;
 /* Fills f->begun and f->dropped for f->instance, and the names. */
 int data_begun_read(struct tool *t, struct data_facts *f, struct strv *databases, struct err *err) MUST_CHECK;
 

@@ -146,10 +146,12 @@ static void undo_firewall(struct tool *t, const struct data_facts *f)
 
 static void undo_unit(struct tool *t, const struct effect *e)
 {
-	const char *const args[] = { "disable", "--now", e->id, NULL };
+	AUTO_FREE char *root = xasprintf("--root=%s", *t->root.prefix ? t->root.prefix : "/");
+	const char *const running[] = { "disable", "--now", e->id, NULL };
+	const char *const offline[] = { root, "disable", e->id, NULL };
 
-	if (script_is_booted(&t->root, NULL) && strcmp(e->old, EFFECT_ABSENT) == 0)
-		run_helper(t, "systemctl", args);
+	if (strcmp(e->old, EFFECT_ABSENT) == 0)
+		run_helper(t, "systemctl", script_is_booted(&t->root, NULL) ? running : offline);
 }
 
 static void delete_trees(struct tool *t, const char *key, struct tree_count *gone, struct strv *left)

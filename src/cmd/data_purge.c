@@ -94,20 +94,26 @@ static void tell_kept(struct tool *t, const struct data_facts *f, const char *wh
 static int keep(struct tool *t, struct data_facts *f, const struct consent_outcome *o, const char *detail,
 		struct err *err)
 {
-	AUTO_FREE char *begun = profile_state_path(t->profile, "destroying");
-
 	data_undo_host(t, f);
 	if (data_retained_write(t, f, err) < 0 || profile_save_copy(t->profile, &t->root, err) < 0)
 		return -1;
 	/* a person who now says keep takes an earlier consent back */
-	if (o->why == CONSENT_PERSON && f->begun && path_unlink(&t->root, begun, err) < 0)
+	if (o->why == CONSENT_PERSON && f->begun && data_begun_forget(t, err) < 0)
 		return -1;
 	tell_kept(t, f, consent_words(o->why), detail);
 	if (o->status == 0)
 		return 0;
-	return err_set(err, o->status == 4 ? ERR_POLICY : ERR_FAIL,
-		       "the data was to be destroyed and was kept: %s%s%s", consent_words(o->why),
-		       detail && *detail ? ": " : "", detail ? detail : "");
+	err_set(err, o->status == 4 ? ERR_POLICY : ERR_FAIL,
+		"the data was to be destroyed and was kept: %s%s%s", consent_words(o->why),
+		detail && *detail ? ": " : "", detail ? detail : "");
+	if (o->why == CONSENT_WRONG_TOKEN) {
+		AUTO_FREE char *token = profile_state_path(t->profile, "tokens/purge");
+
+		err_hint(err, "to keep the data, delete '%s' and purge again", token);
+	} else {
+		err_hint(err, "mend that and purge again, or purge again and answer 'keep'");
+	}
+	return -1;
 }
 
 /* A remote server may serve others: an empty database there is left alone. */

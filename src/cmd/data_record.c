@@ -189,6 +189,13 @@ int data_begun_dropped(struct tool *t, const struct data_facts *f, struct err *e
 	return statefile_append(t->profile, &t->root, BEGUN, fields, ARRAY_LEN(fields), err);
 }
 
+int data_begun_forget(struct tool *t, struct err *err)
+{
+	const struct buf none = BUF_INIT;
+
+	return statefile_write(t->profile, &t->root, BEGUN, &none, err);
+}
+
 struct begun {
 	struct data_facts *facts;
 	struct strv *databases;

@@ -151,8 +151,7 @@ static int schema_pending(struct tool *t, struct err *err)
 		return 0;
 	err_set(err, ERR_POLICY, "'%s' is not started: the step '%s' on its database is still pending",
 		t->package, which);
-	err_hint(err, "run 'systemctl start maintkit-pending@%s' and look at 'maintkit -p %s status'",
-		 t->package, t->package);
+	err_hint(err, "run 'maintkit -p %s pending run', which says what is wrong", t->package);
 	free(which);
 	return -1;
 }

@@ -22,7 +22,7 @@
 #include "../ext/mirror.h"
 #include "hook.h"
 
-#define FIRST_MS 100	/* until the list of .debs is there, and for each .deb that is not by name ours */
+#define FIRST_MS 1000	/* until the list of .debs is there, and for each .deb that is not by name ours */
 #define OURS_MS 1000	/* for a .deb whose name says it is about us: a slow disk must not open the guard */
 #define ALLOW_STATUS 0
 #define REFUSE_STATUS 4
@@ -32,6 +32,9 @@ struct guarded {
 	size_t n;
 };
 
+/* What was found out so far: a .deb that hangs must not undo a refusal. */
+static volatile sig_atomic_t verdict = ALLOW_STATUS;
+
 /* Only what a signal handler may do. */
 static void on_timeout(int signo)
 {
@@ -39,8 +42,8 @@ static void on_timeout(int signo)
 
 	(void)signo;
 	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
-		_exit(ALLOW_STATUS);
-	_exit(ALLOW_STATUS);
+		_exit(verdict);
+	_exit(verdict);
 }
 
 static void arm(long ms)
@@ -167,8 +170,6 @@ static int check_deb(const struct root *root, const struct guarded *g, const cha
  * does not keep them from being looked at. */
 static int check_all(const struct root *root, const struct guarded *g, const struct hook_plan *plan)
 {
-	int status = ALLOW_STATUS;
-
 	for (int ours = 1; ours >= 0; ours--)
 		for (size_t i = 0; i < plan->debs.n; i++) {
 			if (named_like_ours(g, plan->debs.v[i]) != (bool)ours ||
@@ -176,9 +177,9 @@ static int check_all(const struct root *root, const struct guarded *g, const str
 				continue;
 			arm(ours ? OURS_MS : FIRST_MS);
 			if (check_deb(root, g, plan->debs.v[i], plan->no_act) == REFUSE_STATUS)
-				status = REFUSE_STATUS;
+				verdict = REFUSE_STATUS;
 		}
-	return status;
+	return verdict;
 }
 
 static int check_plan(const struct hook_plan *plan, struct err *err)

@@ -13,6 +13,8 @@
 #include "../ext/statefile.h"
 #include "tool.h"
 
+#define BOOT_WAIT_MS 3000
+
 static bool at_boot;
 
 static char *step_text(const struct pending_step *s)
@@ -100,12 +102,8 @@ static int run_step(struct tool *t, const struct pending_step *s, struct err *er
 		strv_addf(&args, "--root=%s", t->root.prefix);
 	for (size_t i = 1; i < s->argv.n; i++)
 		strv_add(&args, s->argv.v[i]);
-	/* At boot we are ordered before the application's unit: a step that
-	 * waited for that unit would wait for itself. */
-	static const char *const boot_env[] = { "MAINTKIT_NO_WAIT=1", NULL };
 	const struct child c = {
 		.argv = (const char *const *)args.v,
-		.env = at_boot ? boot_env : NULL,
 		.in = *s->input ? input.p : NULL, .in_len = input.len,
 		.timeout_ms = -1,	/* a schema step may take hours; systemd's limit is the unit's */
 	};
@@ -123,6 +121,21 @@ static int run_step(struct tool *t, const struct pending_step *s, struct err *er
 	return -1;
 }
 
+/* "app activate" of an older version, left by a configuration before the last
+ * one: to serve that version first would only delete the code of the newer. */
+static bool superseded(const struct pending_step *list, size_t n, size_t i)
+{
+	const struct strv *a = &list[i].argv;
+
+	if (a->n < 2 || strcmp(a->v[0], "app") != 0 || strcmp(a->v[1], "activate") != 0)
+		return false;
+	for (size_t k = i + 1; k < n; k++)
+		if (list[k].argv.n > 1 && strcmp(list[k].argv.v[0], a->v[0]) == 0 &&
+		    strcmp(list[k].argv.v[1], a->v[1]) == 0)
+			return true;
+	return false;
+}
+
 /* A step that failed stops its chain, not the others. The first failure is reported at the end. */
 static int run_all(struct tool *t, const struct pending_step *list, size_t n, struct err *err)
 {
@@ -134,7 +147,7 @@ static int run_all(struct tool *t, const struct pending_step *list, size_t n, st
 
 		if (strv_has(&stopped, list[i].chain))
 			continue;
-		if (run_step(t, &list[i], &why) == 0 &&
+		if ((superseded(list, n, i) || run_step(t, &list[i], &why) == 0) &&
 		    pending_remove(t->profile, &t->root, &list[i].argv, &why) == 0)
 			continue;
 		strv_add(&stopped, list[i].chain);
@@ -146,6 +159,24 @@ static int run_all(struct tool *t, const struct pending_step *list, size_t n, st
 	if (first.kind == ERR_NONE)
 		return 0;
 	*err = first;
+	return -1;
+}
+
+/* The application's unit pulls ours in and waits for it. Whoever restarts the
+ * application from a maintkit command ("app activate") holds the package's lock
+ * until that restart is over: steps that waited for the lock would wait for
+ * themselves. 1 free, 0 somebody keeps it. */
+static int package_is_free(struct tool *t, struct err *err)
+{
+	AUTO_FREE char *path = profile_state_path(t->profile, "lock");
+	struct err why = ERR_INIT;
+	AUTO_FD int lock = lock_file(&t->root, path, BOOT_WAIT_MS, &why);
+
+	if (lock >= 0)
+		return 1;
+	if (why.kind == ERR_BUSY)
+		return 0;
+	*err = why;
 	return -1;
 }
 
@@ -166,9 +197,17 @@ static int run_run(struct tool *t, int argc UNUSED, char **argv UNUSED, struct e
 		return run_list(t, 0, NULL, err);
 	/* The package's own lock is for the steps; this one keeps two runs apart.
 	 * What a run before us has done meanwhile is not done again. */
-	AUTO_FD int lock = lock_file(&t->root, path, 0, err);
+	struct err why = ERR_INIT;
+	AUTO_FD int lock = lock_file(&t->root, path, 0, &why);
+	int free_now = lock >= 0 && at_boot ? package_is_free(t, err) : 1;
 
-	if (lock < 0 || pending_list(t->profile, &t->root, &list, &n, err) < 0)
+	if (at_boot && (free_now == 0 || (lock < 0 && why.kind == ERR_BUSY))) {
+		log_info("another maintkit command is at work: the steps wait for the next start of '%s'", t->package);
+		return 0;
+	}
+	if (lock < 0)
+		*err = why;
+	if (lock < 0 || free_now < 0 || pending_list(t->profile, &t->root, &list, &n, err) < 0)
 		return -1;
 	int rc = run_all(t, list, n, err);
 
@@ -177,7 +216,7 @@ static int run_run(struct tool *t, int argc UNUSED, char **argv UNUSED, struct e
 }
 
 static const struct opt run_opts[] = {
-	{ "boot", 0, OPT_FLAG, &at_boot, NULL, "called by the unit at boot: do not wait for the application to start" },
+	{ "boot", 0, OPT_FLAG, &at_boot, NULL, "called by the unit: leave the steps when another maintkit command is at work" },
 	{ 0 },
 };
 static const struct verb verbs[] = {

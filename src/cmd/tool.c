@@ -377,6 +377,8 @@ static int defer(struct tool *t, const char *reason, struct err *err)
 		return -1;
 	}
 	log_info("'%s %s' is left for the next boot: %s", t->command->name, t->verb->name, why);
+	if (script_is_booted(&t->root, NULL))
+		log_info("  or until 'maintkit -p %s pending run'", t->package);
 	return 0;
 }
 
@@ -416,6 +418,31 @@ static int run_locked(struct tool *t, int argc, char **argv, struct err *err)
 	return t->verb->run(t, argc, argv, err);
 }
 
+static bool same_words(const struct strv *a, const struct strv *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+/* Is this step what its chain waits for? Asked for again (a repeated
+ * configuration, the backend being back) it is tried, not put behind itself. */
+static int is_first_of_chain(struct tool *t, struct err *err)
+{
+	struct pending_step *list;
+	size_t n, i = 0;
+
+	if (pending_list(t->profile, &t->root, &list, &n, err) < 0)
+		return -1;
+	while (i < n && strcmp(list[i].chain, t->defer) != 0)
+		i++;
+	int first = i < n && same_words(&list[i].argv, &t->argv);
+
+	pending_free(list, n);
+	return first;
+}
+
 static int run_or_defer(struct tool *t, int argc, char **argv, struct err *err)
 {
 	if (!t->defer || t->dry_run)
@@ -426,12 +453,18 @@ static int run_or_defer(struct tool *t, int argc, char **argv, struct err *err)
 
 	if (waits < 0)
 		return -1;
-	if (waits)
+	int first = waits ? is_first_of_chain(t, err) : 0;
+
+	if (first < 0)
+		return -1;
+	if (waits && !first)
 		return defer(t, "steps that come before it are waiting", err);
 	int rc = run_locked(t, argc, argv, err);
 
 	if (rc < 0 && err->kind == ERR_BACKEND)
 		return defer(t, err->text, err);
+	if (rc == 0 && first && pending_remove(t->profile, &t->root, &t->argv, err) < 0)
+		return -1;
 	return rc;
 }
 

@@ -32,4 +32,13 @@ void pgp_loop_enter(struct pgp *p);
 gpgme_error_t pgp_loop_run(struct pgp *p);
 void pgp_loop_leave(struct pgp *p);
 
+/* pgp_gpg.c: before that version gpgme has no call for the one, and does not
+ * hand the passphrase over for the other. */
+#if GPGME_VERSION_NUMBER < 0x010f01
+#define PGP_BY_GPG
+int pgp_gpg_set_expiry(const struct pgp *p, const char *fpr, unsigned long seconds, const struct strv *subkeys,
+		       struct err *err) MUST_CHECK;
+int pgp_gpg_export_secret(const struct pgp *p, const char *fpr, struct buf *out, struct err *err) MUST_CHECK;
+#endif
+
 #endif

@@ -3,7 +3,6 @@
  */
 #include <string.h>
 #include <time.h>
-#include "../base/child.h"
 #include "pgp_internal.h"
 
 #define DAY 86400L
@@ -235,9 +234,11 @@ int pgp_generate(struct pgp *p, const char *name, const char *mail, const char *
 	return 0;
 }
 
-#if GPGME_VERSION_NUMBER >= 0x010f00
 static int set_expiry(struct pgp *p, gpgme_key_t key, unsigned long seconds, const struct strv *subkeys, struct err *err)
 {
+#ifdef PGP_BY_GPG
+	return pgp_gpg_set_expiry(p, key->fpr, seconds, subkeys, err);
+#else
 	AUTO_BUF lines = BUF_INIT;
 	gpgme_error_t e = gpgme_op_setexpire(p->ctx, key, seconds, NULL, 0);
 
@@ -247,42 +248,8 @@ static int set_expiry(struct pgp *p, gpgme_key_t key, unsigned long seconds, con
 	if (!e && lines.len)
 		e = gpgme_op_setexpire(p->ctx, key, seconds, lines.p, 0);
 	return e ? pgp_error(err, e, "set the expiry") : 0;
-}
-#else
-/* One run of gpg, for the primary key or for the subkeys. The passphrase goes through stdin. */
-static int quick_set_expire(const struct pgp *p, const char *fpr, unsigned long seconds, const struct strv *subkeys,
-			    struct err *err)
-{
-	AUTO_STRV argv = STRV_INIT;
-	AUTO_BUF input = BUF_SECRET_INIT;
-	AUTO_BUF said = BUF_INIT;
-	AUTO_FREE char *expire = seconds ? xasprintf("seconds=%lu", seconds) : xstrdup("0");
-	const char *const words[] = { "gpg", "--homedir", p->home, "--batch", "--no-tty", "--pinentry-mode", "loopback",
-				      "--passphrase-fd", "0", "--quick-set-expire", fpr, expire };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		strv_add(&argv, words[i]);
-	for (size_t i = 0; subkeys && i < subkeys->n; i++)
-		strv_add(&argv, subkeys->v[i]);
-	buf_addf(&input, "%s\n", p->passphrase ? p->passphrase : "");
-	struct child c = { .argv = (const char *const *)argv.v, .in = input.p, .in_len = input.len,
-			   .out = &said, .errs = &said };
-
-	if (child_check(&c, err) < 0) {
-		err_prefix(err, "set the expiry");
-		return -1;
-	}
-	return 0;
-}
-
-/* gpgme has the call from 1.15 on, Debian 11 has 1.14. */
-static int set_expiry(struct pgp *p, gpgme_key_t key, unsigned long seconds, const struct strv *subkeys, struct err *err)
-{
-	if (quick_set_expire(p, key->fpr, seconds, NULL, err) < 0)
-		return -1;
-	return subkeys->n ? quick_set_expire(p, key->fpr, seconds, subkeys, err) : 0;
-}
 #endif
+}
 
 int pgp_set_expiry(struct pgp *p, const char *fpr, long days, struct err *err)
 {
@@ -301,11 +268,17 @@ int pgp_set_expiry(struct pgp *p, const char *fpr, long days, struct err *err)
 	return rc;
 }
 
-int pgp_export(struct pgp *p, const char *fpr, bool secret, struct buf *out, struct err *err)
+static int export_armoured(struct pgp *p, const char *fpr, bool secret, struct buf *out, struct err *err)
 {
 	const char *pattern[] = { fpr, NULL };
 	gpgme_data_t data;
 	size_t len = 0;
+
+	buf_reset(out);
+#ifdef PGP_BY_GPG
+	if (secret)
+		return pgp_gpg_export_secret(p, fpr, out, err);
+#endif
 	gpgme_error_t e = gpgme_data_new(&data);
 
 	if (e)
@@ -315,20 +288,24 @@ int pgp_export(struct pgp *p, const char *fpr, bool secret, struct buf *out, str
 	gpgme_set_armor(p->ctx, 0);
 	char *text = gpgme_data_release_and_get_mem(data, &len);
 
-	buf_reset(out);
 	if (!e && len)
 		buf_add(out, text, len);
 	if (text)
 		explicit_bzero(text, len);
 	gpgme_free(text);
-	if (e)
-		return pgp_error(err, e, "export a key");
-	if (!len)
+	return e ? pgp_error(err, e, "export a key") : 0;
+}
+
+int pgp_export(struct pgp *p, const char *fpr, bool secret, struct buf *out, struct err *err)
+{
+	if (export_armoured(p, fpr, secret, out, err) < 0)
+		return -1;
+	if (!out->len)
 		return err_set(err, ERR_ABSENT, "no %s key '%s' in '%s'", secret ? "secret" : "public", fpr, p->home);
 	/* A gpg that was killed is no error to gpgme; the last line shows that all is there. */
 	buf_trim_end(out);
 	buf_addc(out, '\n');
-	return len > 30 && strstr(out->p, "\n-----END PGP ") ? 0 :
+	return out->len > 30 && strstr(out->p, "\n-----END PGP ") ? 0 :
 		err_set(err, ERR_FAIL, "export a key: gpg ended before it had finished");
 }
 
