@@ -73,6 +73,7 @@ struct data_facts {
 	char *newest_backup;
 	char *trouble;		/* what could not be told, NULL: nothing */
 	enum consent_data data;
+	bool only_backups;	/* data is present, but in backups only, which our keys open */
 	struct effect *effects;
 	size_t n_effects;
 	bool begun;		/* a destruction was begun */

@@ -336,7 +336,7 @@ static int check_databases(const struct data_facts *f, struct strv *left, struct
 	return 0;
 }
 
-static void report(struct tool *t, const struct data_facts *f, const struct tree_count *gone)
+static void report(struct tool *t, const struct data_facts *f, bool with_backups, const struct tree_count *gone)
 {
 	AUTO_BUF text = BUF_INIT;
 
@@ -347,8 +347,9 @@ static void report(struct tool *t, const struct data_facts *f, const struct tree
 	buf_addf(&text, " %" PRId64 " patients, %" PRIu64 " documents", f->patients < 0 ? 0 : f->patients, gone->files);
 	log_info("%s; checked to be gone", text.p);
 	log_info("what the server's system tablespace, its logs and free blocks of the disk still hold, only wiping the disk removes");
-	if (f->backups.files)
-		log_info("backups are kept: %" PRIu64 " files, the newest is '%s'", f->backups.files,
+	if (f->backups.files && !with_backups)
+		log_info("backups are kept: %" PRIu64 " files, the newest is '%s'; the clinic's key is gone,"
+			 " so only another recipient's opens them", f->backups.files,
 			 f->newest_backup ? f->newest_backup : "-");
 	/* our own log goes too, so the fact is told to the system's */
 	openlog("maintkit-data", LOG_PID, LOG_DAEMON);
@@ -378,7 +379,7 @@ int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with
 		return -1;
 	}
 	if (!quiet)
-		report(t, f, &gone);
+		report(t, f, with_backups, &gone);
 	delete_logs(t);
 	if (tree_delete(&t->root, state, &ignored, &left, err) < 0)
 		return -1;

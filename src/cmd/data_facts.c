@@ -251,5 +251,11 @@ int data_facts_gather(struct data_facts *f, struct tool *t, struct err *err)
 	} else {
 		f->data = f->trouble || f->patients < 0 ? CONSENT_DATA_UNKNOWN : CONSENT_DATA_NONE;
 	}
+	/* A database that was lost and made anew is empty: the keys go with nothing
+	 * else then, and without them the backups would be lost as well. */
+	if (f->data == CONSENT_DATA_NONE && f->backups.files && f->keys.files) {
+		f->data = CONSENT_DATA_PRESENT;
+		f->only_backups = true;
+	}
 	return 0;
 }

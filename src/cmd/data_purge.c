@@ -87,6 +87,8 @@ static void tell_kept(struct tool *t, const struct data_facts *f, const char *wh
 		log_warn("  database '%s' on %s: not known", f->base[0].name, f->host);
 	for (size_t i = 0; i < paths.n; i++)
 		log_warn("  documents in '%s'%s", paths.v[i], f->documents.files ? "" : ": none");
+	if (f->only_backups)
+		log_warn("  backups: %" PRIu64 " files, which only the keys that are kept open", f->backups.files);
 	log_warn("  installing the package again takes it over; to destroy it:");
 	log_warn("  %s -p %s destroy --host %s --database %s --patients N", helper, t->package, f->host, f->base[0].name);
 }
@@ -153,7 +155,7 @@ int data_purge(struct tool *t, const char *decision, bool with_backups, struct e
 	/* readable only with keys that are destroyed along with it, it is no archive */
 	profile_words(t->profile, "backup", "recipients", &recipients);
 	c.can_archive = archiver && recipients.n > 0;
-	c.data = f.data;
+	c.data = f.only_backups && with_backups ? CONSENT_DATA_NONE : f.data;
 	c.remote = f.db.remote;
 	c.begun = f.begun;
 	c.token = data_token_judge(t, &f, time(NULL), &token_why);

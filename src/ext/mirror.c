@@ -233,6 +233,13 @@ int mirror_packages(const struct root *root, struct strv *names, struct err *err
 	return 0;
 }
 
+static bool is_companion(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return name[0] == '.' || (dot && (strcmp(dot, ".info") == 0 || strcmp(dot, ".sha256") == 0));
+}
+
 char *mirror_newest_file(const struct root *root, const char *dir)
 {
 	AUTO_STRV names = STRV_INIT;
@@ -245,9 +252,7 @@ char *mirror_newest_file(const struct root *root, const char *dir)
 		AUTO_FREE char *path = xasprintf("%s/%s", dir, names.v[i]);
 		struct stat st;
 
-		size_t len = strlen(names.v[i]);
-
-		if (names.v[i][0] == '.' || (len > 5 && strcmp(names.v[i] + len - 5, ".info") == 0) || path_stat(root, path, &st, NULL) < 0 || !S_ISREG(st.st_mode))
+		if (is_companion(names.v[i]) || path_stat(root, path, &st, NULL) < 0 || !S_ISREG(st.st_mode))
 			continue;
 		if (found && (st.st_mtim.tv_sec < best.tv_sec ||
 			      (st.st_mtim.tv_sec == best.tv_sec && st.st_mtim.tv_nsec < best.tv_nsec)))

@@ -25,7 +25,7 @@ P
 }
 data() { "$BIN/maintkit-data" -p clinic --root "$R" --profile "$T/profile" "$@"; }
 stashed() { "$S/bin/maintkit-data" -p clinic --root "$R" "$@"; }
-# A machine with the package's files; WITH documents or without.
+# A machine with the package's files; with documents, with backups only, or bare.
 machine() {
 	rm -rf "$R"
 	mkdir -p "$R"/var/lib/clinic/{documents/a/b,keys,tomcat/conf} "$R/etc/clinic" "$R/var/log/maintkit" "$R/var/backups/clinic" "$R/usr"
@@ -34,7 +34,7 @@ machine() {
 	echo k >"$R/var/lib/clinic/keys/ring"
 	echo l >"$R/var/log/maintkit/clinic.log"
 	echo l >"$R/var/log/maintkit/clinic.log.1.gz"
-	echo b >"$R/var/backups/clinic/1.backup"
+	[ "${1:-}" = bare ] || echo b >"$R/var/backups/clinic/1.backup"
 	[ "${1:-}" != documents ] || { echo 'patient Tremblay' >"$R/var/lib/clinic/documents/a/1.txt"; echo 2 >"$R/var/lib/clinic/documents/a/b/2.txt"; }
 	data stash || BAIL stash
 }
@@ -50,24 +50,28 @@ ok 'stash again' data stash
 is "$(stat -c %i "$S/bin/maintkit-data")" "$before" '... changes nothing'
 
 # no data
+machine bare
 rm "$T/profile"
 is "$(stashed purge --question)" "data='none'
 host='$H'
 database='clinic_1'
 patients='0'
 documents='0'
-backup='/var/backups/clinic/1.backup'" 'what the question at purge would show'
+backup='-'" 'what the question at purge would show'
 run stashed purge
 is "$rc" 0 'no patient data: purge, with the package and its profile gone'
 is "$out$err" '' '... says nothing'
-is "$(left)" './var/backups/clinic/1.backup' '... leaves the backups and nothing else'
+is "$(left)" '' '... leaves nothing'
 nok '... not its state' [ -e "$R/var/lib/maintkit" ]
 nok '... not its logs' [ -e "$R/var/log/maintkit" ]
 profile
 machine
+ok 'no patients, but backups' data purge
+like "$err" 'which only the keys that are kept open' '... the keys that open them are kept'
+ok '... they are there' [ -s "$R/var/lib/clinic/keys/ring" ]
 ok 'with backups' data purge --with-backups
 is "$(left)" '' '... nothing is left'
-machine
+machine bare
 mkdir -p "$R/usr/libexec/maintkit"
 ok 'with maintkit still installed' data purge
 ok '... its shared directories stay' [ -d "$R/var/lib/maintkit" ]
@@ -118,6 +122,14 @@ ok '... and does not' [ -s "$R/var/lib/clinic/documents/a/1.txt" ]
 ok 'destroy' data purge --decision destroy
 is "$(left)" './var/backups/clinic/1.backup' '... all is gone but the backups'
 
+# installed
+machine documents
+mkdir -p "$R/usr/share/clinic"
+cp "$T/profile" "$R/usr/share/clinic/maintkit.conf"
+rc_is 4 'purge of an installed package by hand: refused' data purge --decision destroy
+ok '... what it runs on is there' [ -s "$R/var/lib/clinic/tomcat/conf/server.xml" ]
+ok "... its postrm may" env DPKG_MAINTSCRIPT_NAME=postrm DPKG_MAINTSCRIPT_PACKAGE=clinic "$BIN/maintkit-data" -p clinic --root "$R" --profile "$T/profile" purge
+
 # tokens
 authorize() { data authorize --purge --host "$H" --database clinic_1 --patients 0 "$@"; }
 machine documents
@@ -154,7 +166,7 @@ else
 fi
 
 # cannot tell
-machine
+machine bare
 printf '%032d\n' 7 >"$S/identity"
 run data purge
 is "$rc" 0 'there was a database, its server cannot be asked: kept, status 0'
@@ -164,7 +176,7 @@ rc_is 2 '... status 2 when destruction was asked for' data purge --decision dest
 ok '... configuration is there' [ -s "$R/etc/clinic/app.properties" ]
 mkdir -p "$R/var/lib/mysql/mysql"
 ok 'the server is gone and left a data directory without our database' data purge
-is "$(left)" './var/backups/clinic/1.backup' '... nothing to keep'
+is "$(left)" '' '... nothing to keep'
 machine
 mkdir -p "$R"/var/lib/mysql/{mysql,clinic_1}
 run data purge
@@ -201,6 +213,13 @@ if [ "$(id -u)" = 0 ]; then
 		chattr -i "$R/var/lib/clinic/documents/a/1.txt"
 		ok 'mended: the next purge finishes without being asked again' data purge
 		is "$(left)" './var/backups/clinic/1.backup' '... all is gone'
+		machine documents
+		chattr +i "$R/var/lib/clinic/documents/a/1.txt"
+		run data purge --decision destroy
+		chattr -i "$R/var/lib/clinic/documents/a/1.txt"
+		ok 'half destroyed, then installed again' data stash
+		ok '... a purge years later' data purge
+		ok '... goes on with nothing: kept' [ -s "$R/var/lib/clinic/documents/a/1.txt" ]
 	else
 		skip 'the file system has no immutable files' 'immutable files'
 	fi

@@ -86,6 +86,39 @@ nok "and the list, so that the unit does not start" test -e "$r/var/lib/maintkit
 rc_is 0 "run again" pending run
 like "$err" "nothing is pending" "has nothing to do"
 
+# ---- a configuration that is repeated when the backend is back does its own steps
+rm "$T/up"
+for a in one two; do probe --defer=c1 "$a" 2>/dev/null; done
+: >"$T/up"
+rc_is 0 "the first step of the chain, asked for again" probe --defer=c1 one
+is "$(cat "$T/up")" "[] <one>" "is done, not put behind itself"
+rc_is 0 "then the second" probe --defer=c1 two
+nok "nothing is left" test -e "$r/var/lib/maintkit/pkg/pending"
+
+# ---- at boot: whoever restarts the application holds the lock until we are done
+rm "$T/up"
+probe --defer=c1 late 2>/dev/null
+: >"$T/up"
+exec 8>"$r/var/lib/maintkit/pkg/lock"
+flock 8
+rc_is 0 "run --boot while another command holds the lock" pending run --boot
+like "$err" "another maintkit command is at work" "does not wait for it"
+is "$(cat "$T/up")" "" "and leaves the step"
+exec 8>&-
+rc_is 0 "run --boot" pending run --boot
+is "$(cat "$T/up")" "[] <late>" "does it"
+
+# ---- serving a version that was left behind would delete the code of the last
+sed 's/"probe"/"app"/; s/"go"/"activate"/' "$T/probe.c" >"$T/app.c"
+# shellcheck disable=SC2086
+ok "a second probe is built" gcc -std=gnu11 -D_GNU_SOURCE -DUP="\"$T/up\"" -I"$TOP/src" $san -o "$T/bin/maintkit-app" "$T/app.c" \
+	"$BUILD"/cmd/tool.o "$BUILD"/ext/{profile,statefile,effects,pending}.o "$BUILD"/libcore.a "$BUILD"/libbase.a -l:libinih.a
+rm "$T/up"
+for a in A B; do "$T/bin/maintkit-app" --root "$r" activate --value "$a" --defer=c1 2>/dev/null; done
+: >"$T/up"
+rc_is 0 "run with two activations" pending run
+is "$(cat "$T/up")" "[B] -" "does the last one"
+
 # ---- a step that fails stops its chain, not the others
 rm "$T/up"
 for a in fail behind; do probe --defer=c1 "$a" 2>/dev/null; done

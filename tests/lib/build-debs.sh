@@ -22,14 +22,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tree=$work/maintkit
 mkdir "$tree"
-# Tracked files, and new ones that are not ignored; a source without git: all of it.
-if git -C "$top" rev-parse --is-inside-work-tree >/dev/null 2>&1; then
-	(cd "$top" && git ls-files -z --cached --others --exclude-standard |
-		xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' sh |
-		tar -c --null -T - -f -) | tar -x -C "$tree" -f -
-else
-	tar -c -C "$top" --exclude=./build . | tar -x -C "$tree"
-fi
+"$top/tests/lib/build-sources.sh" | tar -x -C "$tree" -f -
 case ${PAYLOAD:-} in
 '' | /*) ;;
 *) PAYLOAD=$top/$PAYLOAD; [ -e "$PAYLOAD" ] || PAYLOAD=$tree/${PAYLOAD#"$top"/} ;;

@@ -45,18 +45,8 @@ END
 base=$(lab_base "$suite")
 layer=$(lab_layer build "$suite" "$work/depends")
 
-# Tracked files, and new ones that are not ignored, as build-debs.sh takes them.
 mkdir "$work/up" "$work/root"
-sources() {
-	if git -C "$top" rev-parse --is-inside-work-tree >/dev/null 2>&1; then
-		(cd "$top" && git ls-files -z --cached --others --exclude-standard |
-			while IFS= read -r -d '' f; do [ ! -e "$f" ] || printf '%s\0' "$f"; done |
-			tar -c --null -T - -f -)
-	else
-		tar -c -C "$top" --exclude=./build .
-	fi
-}
-sources >"$work/sources.tar"
+"$top/tests/lib/build-sources.sh" >"$work/sources.tar"
 
 pass=()
 for v in PAYLOAD OSCAR_VERSION OSCAR_LEVEL OSCAR_READS OSCAR_MIN_LEVEL; do
@@ -84,9 +74,10 @@ unshare --mount --pid --net --fork --kill-child --mount-proc --propagation priva
 	echo builder:x:1000:1000::/nonexistent:/bin/sh >>"$root/etc/passwd"
 	chroot "$root" /usr/bin/setpriv --reuid=1000 --regid=1000 --clear-groups --no-new-privs \
 		env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=/nonexistent LANG=C.UTF-8 \
-		"DEB_BUILD_OPTIONS=$options" "$@" </dev/null
+		"DEB_BUILD_OPTIONS=$options" BUILD_LOG=/tmp/log "$@" </dev/null
 	mkdir "$work/debs"
-	cp "$root"/tmp/debs/*.deb "$work/debs/"
+	cp "$root"/tmp/debs/*.deb "$root"/tmp/log "$work/debs/"
 ' build-in-suite "$layer:$base" "$work" "${DEB_BUILD_OPTIONS-parallel=$(nproc)}" "${pass[@]}" \
 	/tmp/tree/tests/lib/build-debs.sh "${only[@]}" /tmp/debs >&2
+if [ -n "${BUILD_LOG:-}" ]; then cp "$work/debs/log" "$BUILD_LOG"; fi
 mv "$work"/debs/*.deb "$out/"

@@ -9,7 +9,8 @@ pgp_system
 MARIADB_FAST=1
 mariadb_new || BAIL 'no database server'
 
-data() { "$BIN/maintkit-data" --root "$R" -p demo "$@"; }
+# as postrm: by hand a purge of an installed package is refused
+data() { DPKG_MAINTSCRIPT_NAME=postrm DPKG_MAINTSCRIPT_PACKAGE=demo "$BIN/maintkit-data" --root "$R" -p demo "$@"; }
 patients() { mariadb_sql 'SELECT COUNT(*) FROM demo.demographic' 2>/dev/null; }
 id=$(printf '%032d' 7)
 mkdir -p "$STATE" "$R/var/lib/demo/documents" && chmod 700 "$STATE"

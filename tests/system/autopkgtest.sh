@@ -15,7 +15,9 @@ in_clinic mkdir -p /srv/debs /srv/source
 lab_put "$(ls "$DEBS"/maintkit_*.deb)" clinic:/srv/debs/
 lab_put "$DEBS/oscar-emr_19.0-1_all.deb" clinic:/srv/debs/
 tar -c -C "$TOP" debian | in_clinic tar -x -C /srv/source -f -
-run in_clinic autopkgtest --no-built-binaries /srv/source /srv/debs/*.deb -- null
+# The machine is thrown away, so what the null runner cannot promise does not matter.
+run in_clinic sh -c 'exec autopkgtest --no-built-binaries --ignore-restrictions=breaks-testbed,isolation-container /srv/source /srv/debs/*.deb -- null'
 is "$rc" 0 "autopkgtest"
+like "$out" 'life-cycle +PASS' "the life cycle was tested, not skipped"
 [ "$rc" -eq 0 ] || diag "$(printf '%s\n%s\n' "$out" "$err" | tail -n 60)"
 done_testing

@@ -16,7 +16,7 @@ in_clinic() { lab_enter clinic "$@"; }
 # of the sources (tests that run at the same time share them); sets DEBS.
 lifecycle_debs() {
 	local key lock
-	key=$(cd "$top" && find Makefile src debian hooks tests/fixtures/payload tests/lib/build-debs.sh tests/lib/build-in-suite.sh -type f -print0 |
+	key=$(cd "$top" && find Makefile src debian hooks tests/fixtures/payload tests/lib/build-*.sh -type f -print0 |
 		sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16) || return
 	DEBS=$BUILD/debs-$key
 	mkdir -p "$BUILD" || return
@@ -170,7 +170,9 @@ step_refused() {
 	printf '%s\n' "$said" | sed 's/^/        /'
 	ok "dpkg failed" test "$rc" -ne 0
 	ok "the message names the oldest version allowed" contains "$said" "18"
-	ok "and the way out" contains "$said" "guard allow"
+	ok "and the ways out: the backup" contains "$said" ".tar.zst.gpg
+"
+	ok "and to allow it" contains "$said" "guard allow"
 	ok "apt refuses it too" eval '! in_clinic apt-get -y --allow-downgrades install "$(deb 15.0-1)"'
 	ok "dpkg still says: installed, 1:19.1-2" version_is 1:19.1-2
 	ok "and it is still served" serves_version 19.1
