@@ -122,7 +122,7 @@ step_totp() {
 	ok "before: password and PIN are enough" contains "$(sign_in oscardoc mac2002 1117)" "LOGIN OK oscardoc"
 	say "the secret is handed over on stdin, never on a command line"
 	ok "oscar-emr totp enroll oscardoc" enroll
-	in_clinic maintkit -p oscar-emr totp list
+	show "oscar-emr totp list"
 	ok "sign in over https with user, password and the phone's current code" sign_in_with_phone
 	ok "a wrong code is refused" wrong_code_refused
 	ok "the old PIN is refused" contains "$(sign_in oscardoc mac2002 1117)" "LOGIN REFUSED"
