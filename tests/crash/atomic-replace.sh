@@ -2,6 +2,7 @@
 # proves: an atomic replacement that is killed, cut off or starved at any system call leaves old or new, and a second run finishes
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2154,SC2317
+OWN_MOUNTS=1
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/crash.sh"
 

@@ -2,6 +2,7 @@
 # proves: the crash driver passes a right atomic replace and catches each way of getting it wrong
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2154,SC2317
+OWN_MOUNTS=1
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/crash.sh"
 

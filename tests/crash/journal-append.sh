@@ -2,6 +2,7 @@
 # proves: the effects journal and the pending list, killed, cut off or starved at any system call, never lose or invent a record
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2154,SC2317
+OWN_MOUNTS=1
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/crash.sh"
 

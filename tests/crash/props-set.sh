@@ -2,6 +2,7 @@
 # proves: props set and merge killed, out of disk, or without power at any system call leave the old file or the new one, and a second run ends as an undisturbed one
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2154,SC2317
+OWN_MOUNTS=1
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/crash.sh"
 . "$TOP/tests/fixtures/props/root.sh"

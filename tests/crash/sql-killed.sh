@@ -7,7 +7,7 @@
 . "$TOP/tests/lib/sqlmixed.sh"
 mariadb_here || skip_all "$mariadb_why"
 # CRASH_STEP: only every so-manieth request (1, and with SOAK=1: all of them); CRASH_SERVER: how often the server dies.
-step=${CRASH_STEP:-${SOAK:-47}} server=${CRASH_SERVER:-${SOAK:+30}}
+step=${CRASH_STEP:-${SOAK:-31}} server=${CRASH_SERVER:-${SOAK:+30}}
 server=${server:-8}
 
 sql_world

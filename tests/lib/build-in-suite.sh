@@ -28,6 +28,7 @@ build_depends() {
 }
 depends=$(build_depends)
 [ -n "$depends" ] || { echo "build-in-suite.sh: error: no Build-Depends in debian/control" >&2; exit 2; }
+work=
 scratch_dir work
 
 # The suite's own apt reads them: versions, profiles, virtual packages. The

@@ -27,9 +27,18 @@
 #
 # Set for the test: TOP (root of the sources), BUILD (absolute; environment BUILD, else TOP/build),
 # BIN (BUILD/bin), T (an empty directory of its own, removed at exit; KEEP=1 keeps it).
+# OWN_MOUNTS=1, set before this file is sourced: run in a mount namespace of our own (as root), for
+# tests that mount and must be sure that an unmount is one (crash_power).
 # The environment is made plain: C.UTF-8, UTC, umask 022, no DPKG_* or DEBIAN_*, stdin not closed.
 
 [ -e /proc/self/fd/0 ] || exec </dev/null
+
+# A machine that another test starts meanwhile copies the host's mounts and would
+# keep ours alive after we unmounted them.
+if [ "${OWN_MOUNTS:-}" = 1 ] && [ -z "${_tap_own_mounts:-}" ] && [ "$(id -u)" = 0 ]; then
+	export _tap_own_mounts=1
+	exec unshare --mount --propagation slave -- "$0" "$@"
+fi
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/lib/owner.sh

@@ -24,7 +24,7 @@ maintkit_of() { # SUITE; sets MAINTKIT_DEBS
 	[ -d "$MAINTKIT_DEBS" ] && return
 	rm -rf "$MAINTKIT_DEBS.new"
 	BUILD_LOG=$T/log "$TOP/tests/lib/build-in-suite.sh" "$1" --only maintkit "$MAINTKIT_DEBS.new" &&
-		! grep 'warning: ' "$T/log" && mv "$MAINTKIT_DEBS.new" "$MAINTKIT_DEBS"
+		! grep '^src.*warning: ' "$T/log" && mv "$MAINTKIT_DEBS.new" "$MAINTKIT_DEBS"
 }
 
 ok "the packages build" lifecycle_debs || BAIL "no packages"
