@@ -3,8 +3,8 @@
 
 PROVE = CMOCKA_MESSAGE_OUTPUT=TAP BUILD=$(abspath $(BUILD)) prove -e '' --timer
 quick_tests = $(unit_tests) $(sort $(wildcard tests/cli/*.sh tests/dpkg/*.sh))
-machine_tests = $(sort $(wildcard tests/crash/*.sh tests/fault/*.sh tests/fuzz/*.sh tests/service/*.sh)) \
-	$(sort $(wildcard tests/system/[a-z]*.sh))
+machine_tests = $(sort $(wildcard tests/system/*.sh)) \
+	$(sort $(wildcard tests/service/*.sh tests/crash/*.sh tests/fault/*.sh tests/fuzz/*.sh))
 not_tests = tests/system/demo.sh tests/system/lifecycle.sh
 
 # What a package build runs.
