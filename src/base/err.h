@@ -8,7 +8,7 @@
  * main prints. A NULL object is allowed where the caller only wants to know
  * that it failed.
  *
- * The kind decides the exit status (DESIGN: exit codes are the contract that
+ * The kind decides the exit status (maintkit(8): exit statuses are the contract that
  * maintainer scripts branch on).
  */
 #ifndef MAINTKIT_ERR_H

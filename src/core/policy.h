@@ -10,7 +10,7 @@
  *
  * Only a package that is positively known to be below is refused. What cannot
  * be placed is let through with a warning: a guard that stops dpkg on a guess
- * does more harm than the downgrade (DPKG.md, "cannot brick dpkg").
+ * does more harm than the downgrade.
  */
 #ifndef MAINTKIT_POLICY_H
 #define MAINTKIT_POLICY_H
