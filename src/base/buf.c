@@ -80,6 +80,12 @@ void buf_adds(struct buf *b, const char *s)
 
 void buf_addc(struct buf *b, char c)
 {
+	/* The lexers add byte by byte: no call for the usual case. */
+	if (b->len + 1 < b->cap) {
+		b->p[b->len++] = c;
+		b->p[b->len] = '\0';
+		return;
+	}
 	buf_add(b, &c, 1);
 }
 
