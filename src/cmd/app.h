@@ -61,7 +61,7 @@ char *app_deployed_marker(const struct app *a, const char *dirname, const char *
 /* app_instance.c: write BASE and the environment file; *inputs is the hash of all that a start depends on. */
 int app_instance_write(struct app *a, struct err *err) MUST_CHECK;
 char *app_instance_inputs(const struct app *a, struct err *err) MUST_CHECK;
-/* "BASE/work/..." of the version at hand: compiled JSPs; to be freed. */
+/* Directory of the compiled JSPs of the version at hand, relative to BASE; to be freed. */
 char *app_work_name(const struct app *a, struct err *err) MUST_CHECK;
 
 /* app_unit.c */
