@@ -9,14 +9,6 @@ top=$TOP WORK=$T
 . "$TOP/tests/system/lifecycle.sh"
 
 step() { note "$(date +%T) $suite: $1"; }
-say() { note "$1"; }
-# Indented by "# ": what a command prints must not be taken for TAP.
-show() {
-	local status
-	in_clinic sh -c "$1" >"$T/shown" 2>&1 && status=0 || status=$?
-	sed 's/^/# /' "$T/shown"
-	return "$status"
-}
 
 # oscar-emr is the very package that was built on bookworm, maintkit is the suite's.
 maintkit_of() { # SUITE; sets MAINTKIT_DEBS

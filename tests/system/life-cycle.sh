@@ -7,16 +7,6 @@
 top=$TOP WORK=$T
 . "$TOP/tests/system/lifecycle.sh"
 
-step() { note "$1"; }
-say() { note "$1"; }
-# Indented by "# ": what a command prints must not be taken for TAP.
-show() {
-	local status
-	in_clinic sh -c "$1" >"$T/shown" 2>&1 && status=0 || status=$?
-	sed 's/^/# /' "$T/shown"
-	return "$status"
-}
-
 ok "the packages build" lifecycle_debs || BAIL "no packages"
 ok "the machine boots" lifecycle_boot bookworm || BAIL "no machine"
 lifecycle_run

@@ -2,12 +2,23 @@
 # The life cycle of oscar-emr on a booted machine, arrow by arrow; told by demo.sh, checked by life-cycle.sh.
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The file that sources this one has sourced lab.sh and defines:
+# The file that sources this one has sourced lab.sh, and tap.sh or something that defines
+#   ok DESC CMD... a check; its status
+# and may define anew what is made for TAP here:
 #   step TITLE     a new arrow begins
 #   say TEXT       something a person wants to know
 #   show COMMAND   run COMMAND (a string for sh) in the machine, with its output shown; its status
-#   ok DESC CMD... a check; its status
 # The machine is called "clinic".
+
+step() { note "$1"; }
+say() { note "$1"; }
+# Indented by "# ": what a command prints must not be taken for TAP.
+show() {
+	local status
+	in_clinic sh -c "$1" >"$T/shown" 2>&1 && status=0 || status=$?
+	sed 's/^/# /' "$T/shown"
+	return "$status"
+}
 
 in_clinic() { lab_enter clinic "$@"; }
 
