@@ -124,7 +124,7 @@ rm -f p?
 # an old result is replaced, or stays as it was
 echo old >export.zip.pgp
 ok "a result that is there already is replaced" pgp_bin -e export.zip "$fpr"
-nok "by a new one" grep -q old export.zip.pgp
+nok "by a new one" grep -qx old export.zip.pgp
 echo old >export.zip.pgp
 pgp_bin -e export.zip nobody@example.org 2>/dev/null
 is "$(cat export.zip.pgp)" old "an error leaves the old result alone"
