@@ -319,6 +319,8 @@ int path_read_file(const struct root *root, const char *path, struct buf *out, s
 	if (own.st_size > 0 && (uintmax_t)own.st_size > max)
 		return err_set(err, ERR_FAIL, "'%s%s' has %jd bytes, more than the %zu that are allowed",
 			       root->prefix, path, (intmax_t)own.st_size, max);
+	/* All at once: a buffer that grows is copied, and wiped, each time. */
+	buf_reserve(out, (size_t)own.st_size + 16384);
 	if (buf_read_fd(out, fd, max, err) < 0) {
 		err_prefix(err, "'%s%s'", root->prefix, path);
 		return -1;

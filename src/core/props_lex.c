@@ -21,6 +21,22 @@ size_t lex_eol_at_end(const char *s, size_t len)
 	return len && s[len - 1] == '\r' ? 1 : 0;
 }
 
+/* What a byte can end: most bytes of a file end nothing, and are stepped over by one look here. */
+enum { ENDS_LINE = 1, ENDS_KEY = 2, BACKSLASH = 4, NOT_ASCII = 8, NUL = 16 };
+static const unsigned char class_of[256] = {
+	['\0'] = NUL, ['\n'] = ENDS_LINE, ['\r'] = ENDS_LINE, ['\\'] = BACKSLASH,
+	[' '] = ENDS_KEY, ['\t'] = ENDS_KEY, ['\f'] = ENDS_KEY, ['='] = ENDS_KEY, [':'] = ENDS_KEY,
+	[0x80 ... 0xff] = NOT_ASCII,
+};
+
+/* The first byte at or behind pos that is of one of these classes, or len. */
+static size_t skip_other_than(const char *s, size_t pos, size_t len, unsigned classes)
+{
+	while (pos < len && !(class_of[(unsigned char)s[pos]] & classes))
+		pos++;
+	return pos;
+}
+
 static size_t skip_blanks(const char *s, size_t pos, size_t len)
 {
 	while (pos < len && lex_is_blank((unsigned char)s[pos]))
@@ -30,9 +46,7 @@ static size_t skip_blanks(const char *s, size_t pos, size_t len)
 
 static size_t skip_to_eol(const char *s, size_t pos, size_t len)
 {
-	while (pos < len && !lex_is_eol((unsigned char)s[pos]))
-		pos++;
-	return pos;
+	return skip_other_than(s, pos, len, ENDS_LINE);
 }
 
 /* A backslash stands at pos. When it continues the line, the position of the
@@ -51,22 +65,21 @@ static size_t skip_continuation(const char *s, size_t pos, size_t len)
  * end. *end: behind the last byte that means something. */
 static size_t scan_run(const char *s, size_t pos, size_t len, bool stops, size_t *end)
 {
-	*end = pos;
-	while (pos < len && !lex_is_eol((unsigned char)s[pos])) {
-		if (s[pos] == '\\') {
-			size_t to = skip_continuation(s, pos, len);
+	unsigned special = ENDS_LINE | BACKSLASH | (stops ? (unsigned)ENDS_KEY : 0);
 
-			if (to != pos) {
-				pos = to;
-				continue;
-			}
-			pos++;
-		} else if (stops && (s[pos] == '=' || s[pos] == ':' || lex_is_blank((unsigned char)s[pos]))) {
-			break;
-		}
-		*end = ++pos;
+	*end = pos;
+	for (;;) {
+		size_t to = skip_other_than(s, pos, len, special);
+
+		if (to > pos)
+			*end = pos = to;
+		if (pos >= len || s[pos] != '\\')
+			return pos;
+		to = skip_continuation(s, pos, len);
+		if (to == pos)
+			*end = to = pos + 2;	/* an escaped byte */
+		pos = to;
 	}
-	return pos;
 }
 
 /* Blanks and at most one '=' or ':'; returns the offset behind the last of them. */
@@ -305,6 +318,15 @@ static int raw_character(struct decoder *d, int32_t *c, struct err *err)
 	return 0;
 }
 
+/* The bytes up to the next one that does not mean itself. */
+static void copy_plain(struct decoder *d)
+{
+	size_t to = skip_other_than(d->s, d->pos, d->len, BACKSLASH | NOT_ASCII | NUL);
+
+	buf_add(d->out, d->s + d->pos, to - d->pos);
+	d->pos = to;
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -370,6 +392,8 @@ int lex_decode(const char *text, size_t len, enum props_encoding enc, struct buf
 		int32_t c;
 		size_t at;
 
+		if (!d.high)
+			copy_plain(&d);
 		join_lines(&d);
 		if ((at = d.pos) >= d.len)
 			break;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <ini.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -371,6 +372,16 @@ int profile_save_copy(const struct profile *p, const struct root *root, struct e
 	return atomic_replace(root, path, text.p, text.len, &opts, err) < 0 ? -1 : 0;
 }
 
+static bool has_leaf(int dir, const char *name, const char *leaf)
+{
+	char path[NAME_MAX + 64];
+	char *end = stpcpy(path, name);
+
+	*end++ = '/';
+	stpcpy(end, leaf);
+	return faccessat(dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* Add the names below dir for which DIR/NAME/leaf is a file. */
 static int collect(const struct root *root, const char *dir, const char *leaf, struct strv *names,
 		   struct err *err)
@@ -389,14 +400,15 @@ static int collect(const struct root *root, const char *dir, const char *leaf, s
 		return -1;
 	}
 	for (size_t i = 0; i < all.n; i++) {
+		if (!valid_package_name(all.v[i]) || strv_has(names, all.v[i]))
+			continue;
+		if (!root_is_foreign(root) && !has_leaf(quick, all.v[i], leaf))
+			continue;
 		AUTO_FREE char *path = xasprintf("%s/%s/%s", dir, all.v[i], leaf);
 		struct stat st;
 		struct err ignored = ERR_INIT;
 
-		if (!root_is_foreign(root) && faccessat(quick, path + strlen(dir) + 1, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (valid_package_name(all.v[i]) && !strv_has(names, all.v[i]) &&
-		    path_stat(root, path, &st, &ignored) == 0 && S_ISREG(st.st_mode))
+		if (path_stat(root, path, &st, &ignored) == 0 && S_ISREG(st.st_mode))
 			strv_add(names, all.v[i]);
 	}
 	return 0;
