@@ -1,0 +1,3 @@
+# Adapters and libraries of maintkit-migrate.
+ext_migrate := db
+libs_migrate := -lmariadb
