@@ -14,13 +14,17 @@ static const struct opt create_opts[] = {
 	{ "output", 'o', OPT_STRING, &backup_options.output, "FILE", "write to FILE instead of the backup directory" },
 	{ "recipient", 0, OPT_LIST, &backup_options.recipients, "FILE", "encrypt to the public key in FILE as well" },
 	{ "if-patients", 0, OPT_FLAG, &backup_options.if_patients, NULL, "make one only if there is patient data" },
-	{ "for-upgrade", 0, OPT_FLAG, &backup_options.if_patients, NULL, "the same" },
+	{ "for-upgrade", 0, OPT_FLAG, &backup_options.for_upgrade, NULL, "the same, and it is the way back of an upgrade" },
 	{ "files-only", 0, OPT_FLAG, &backup_options.files_only, NULL, "leave the database out" },
 	{ "skip-unreadable", 0, OPT_FLAG, &backup_options.skip_unreadable, NULL,
 	  "leave files out that cannot be read, and name them, instead of failing" },
 	{ 0 },
 };
-static const struct opt verify_opts[] = { KEY_OPTS, { 0 } };
+static const struct opt verify_opts[] = {
+	{ "restore-test", 0, OPT_FLAG, &backup_options.restore_test, NULL,
+	  "load the dump into a scratch database as well, and compare that" },
+	KEY_OPTS, { 0 },
+};
 static const struct opt restore_opts[] = {
 	{ "to", 0, OPT_STRING, &backup_options.to, "DIR", "unpack into DIR, which must not exist" },
 	{ "database", 0, OPT_STRING, &backup_options.database, "NAME", "load the dump into a new database NAME" },
@@ -31,12 +35,13 @@ static const struct verb verbs[] = {
 	{ "create", "", "Make a backup now.",
 	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, create_opts, backup_run_create },
 	{ "list", "", "Show the backups.", VERB_JSON, 0, 0, NULL, backup_run_list },
-	{ "verify", "FILE", "Decrypt a backup and compare every member, writing nothing.",
-	  VERB_JSON | VERB_LOCK | VERB_NEEDS_ROOT, 1, 1, verify_opts, backup_run_verify },
+	{ "verify", "[FILE]", "Decrypt a backup (the newest) and compare every member, writing nothing.",
+	  VERB_JSON | VERB_LOCK | VERB_NEEDS_ROOT, 0, 1, verify_opts, backup_run_verify },
 	{ "restore", "FILE", "Unpack a backup into a new directory, its dump into a new database.",
 	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 1, 1, restore_opts, backup_run_restore },
 	{ "rollback", "", "Not there yet.", 0, 0, 0, NULL, backup_run_missing },
-	{ "prune", "", "Not there yet.", 0, 0, 0, NULL, backup_run_missing },
+	{ "prune", "", "Remove the backups that the keep rules do not hold.",
+	  VERB_JSON | VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_prune },
 	{ 0 },
 };
 

@@ -8,7 +8,12 @@
  *	files/PATH		documents, keys, configuration, state
  *	manifest/000001 ...	core/manifest.h, each behind the members it describes
  * compressed by zstd, encrypted by gpg. Beside it lie NAME.tar.zst.gpg.sha256
- * (as sha256sum(1) reads it) and NAME.tar.zst.gpg.info (what "list" shows; no secret).
+ * (as sha256sum(1) reads it) and NAME.tar.zst.gpg.info (what "list" shows; no secret):
+ *	created, package, version, database, schema_level, ...	as in the archive
+ *	purpose		hand, scheduled, upgrade, archive
+ *	sha256, size, members, tables, rows, skipped, changed, recipient1 ...
+ *	verified, verified_how	when it was last found good; "read" or "loaded" (restore test)
+ *	failed, failed_why	when it was last found bad
  */
 #ifndef MAINTKIT_CMD_BACKUP_H
 #define MAINTKIT_CMD_BACKUP_H
@@ -28,11 +33,12 @@
 #define MEMBER_COMPLETE "database/complete"	/* behind the last piece: the dump ended in order */
 #define MEMBER_FILES "files"
 #define MEMBER_MANIFEST "manifest/"
+#define BACKUP_LINKS ".documents"	/* directory beside a backup: documents as hard links */
 
 struct backup_options {
 	const char *output, *key, *to, *database;
 	struct strv recipients;
-	bool if_patients, files_only, skip_unreadable, passphrase_stdin;
+	bool if_patients, for_upgrade, files_only, skip_unreadable, passphrase_stdin, restore_test;
 };
 extern struct backup_options backup_options;
 
@@ -40,6 +46,8 @@ extern struct backup_options backup_options;
 void info_add(struct buf *info, const char *key, const char *fmt, ...) PRINTF(3, 4);
 /* Value of the last line KEY=, to be freed; NULL when there is none. */
 char *info_get(const struct buf *info, const char *key);
+/* Without its lines KEY=. */
+void info_remove(struct buf *info, const char *key);
 
 /* A gpg directory of root's own, empty, in /run; gone with its agent after use.
  * Those of runs that were killed are swept by the next (the package's lock is held). */
@@ -112,6 +120,8 @@ ssize_t reader_read(struct reader *r, void *data, size_t len, struct err *err) M
 struct sink {
 	/* A member that is no part of the manifest; it may read any part of the data by reader_read(). */
 	int (*member)(void *arg, struct reader *r, const struct archive_member *m, struct err *err);
+	/* May be NULL: a table of the dump, when its last row has come by. */
+	void (*table)(void *arg, const char *table, uint64_t rows);
 	void *arg;
 };
 struct backup_facts {
@@ -119,6 +129,7 @@ struct backup_facts {
 	struct manifest_totals totals;
 	struct strv notes;
 	char sha256[SHA256_HEX_SIZE];
+	bool bad;	/* when reading failed: it is the file, not the key or this machine */
 };
 #define BACKUP_FACTS_INIT { .info = BUF_INIT }
 void backup_facts_release(struct backup_facts *f);
@@ -130,6 +141,33 @@ int backup_read(struct tool *t, const char *file, const struct sink *sink, struc
 /* Path of the backup as given: a path, or a name in the backup directory. To be freed. */
 char *backup_path(struct tool *t, const char *given);
 const char *backup_dir(struct tool *t);
+
+/* ---- what there is ---------------------------------------------------------- */
+struct backup_item {
+	char *name, *file;	/* file: as the real system sees it */
+	struct buf info;	/* empty when there is none */
+	long long created;	/* seconds since 1970; -1: not known */
+};
+struct backup_set {
+	struct backup_item *v;	/* the oldest first */
+	size_t n;
+};
+#define BACKUP_SET_INIT { NULL, 0 }
+void backup_set_release(struct backup_set *s);
+/* Those in the backup directory; none when it is not there. */
+int backup_set_load(struct backup_set *s, struct tool *t, struct err *err) MUST_CHECK;
+const struct backup_item *backup_set_find(const struct backup_set *s, const char *name);
+
+/* ISO 8601 in UTC, so that the order of bytes is that of time. */
+#define BACKUP_TIME_SIZE 32
+void backup_time_text(char text[BACKUP_TIME_SIZE]);	/* now */
+long long backup_time(const char *text);		/* -1: none */
+
+/* Load the dump of file into a scratch database, compare it with the manifest
+ * and, where nothing was written to them since, with the live tables; drop it.
+ * said: the result in words. */
+int backup_restore_test(struct tool *t, const char *file, struct backup_facts *f, struct buf *said, struct err *err) MUST_CHECK;
+
 /* Text of FILE.info; ERR_ABSENT. */
 int backup_read_info(const char *file, struct buf *info, struct err *err) MUST_CHECK;
 int backup_write_info(const char *file, const struct buf *info, struct err *err) MUST_CHECK;
@@ -138,6 +176,7 @@ int backup_run_create(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_list(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_verify(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_restore(struct tool *t, int argc, char **argv, struct err *err);
+int backup_run_prune(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_missing(struct tool *t, int argc, char **argv, struct err *err);
 
 #endif

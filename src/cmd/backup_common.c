@@ -43,6 +43,23 @@ char *info_get(const struct buf *info, const char *key)
 	return found ? xstrndup(found, strcspn(found, "\n")) : NULL;
 }
 
+void info_remove(struct buf *info, const char *key)
+{
+	AUTO_BUF rest = BUF_INIT;
+	size_t len = strlen(key);
+
+	for (const char *line = info->p; *line; ) {
+		size_t n = strcspn(line, "\n");
+
+		n += line[n] == '\n';
+		if (strncmp(line, key, len) != 0 || line[len] != '=')
+			buf_add(&rest, line, n);
+		line += n;
+	}
+	buf_reset(info);
+	buf_add(info, rest.p, rest.len);
+}
+
 const char *backup_dir(struct tool *t)
 {
 	return profile_get_or(t->profile, "backup", "dir", "/var/backups");

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "../base/atomic.h"
+#include "../base/child.h"
 #include "../base/lock.h"
 #include "../base/temp.h"
 #include "../core/record.h"
@@ -149,20 +150,32 @@ static int name_output(struct plan *p, struct tool *t, struct err *err)
 	return path_mkdirs(&t->root, backup_dir(t), 0700, (uid_t)-1, (gid_t)-1, err);
 }
 
+/* As dpkg has it, in a preinst the one that is still there; "" when it knows none. */
+static void add_version(struct plan *p, struct tool *t)
+{
+	AUTO_BUF out = BUF_INIT, errs = BUF_INIT;
+	AUTO_FREE char *admin = xasprintf("--admindir=%s/var/lib/dpkg", t->root.prefix);
+	const char *const argv[] = { "dpkg-query", admin, "-W", "-f", "${Version}", profile_package(t->profile), NULL };
+	const struct child c = { .argv = argv, .out = &out, .errs = &errs };
+
+	if (child_run(&c, NULL) != 0)
+		buf_reset(&out);
+	info_add(&p->info, "version", "%s", out.p);
+}
+
 static int describe(struct plan *p, struct tool *t, struct err *err)
 {
 	const char *package = profile_package(t->profile);
 	AUTO_FREE char *identity = profile_state_path(t->profile, "identity");
 	AUTO_BUF id = BUF_INIT;
-	char host[256] = "", when[32];
-	struct tm tm;
-	time_t now = (time_t)p->now;
+	char host[256] = "", when[BACKUP_TIME_SIZE];
 
 	gethostname(host, sizeof(host) - 1);
-	gmtime_r(&now, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	backup_time_text(when);
 	info_add(&p->info, "format", "%d", BACKUP_FORMAT);
 	info_add(&p->info, "package", "%s", package);
+	info_add(&p->info, "purpose", "%s", backup_options.for_upgrade ? "upgrade" : "hand");
+	add_version(p, t);
 	info_add(&p->info, "maintkit", "%s", MAINTKIT_VERSION);
 	info_add(&p->info, "created", "%s", when);
 	info_add(&p->info, "host", "%s", host);
@@ -383,7 +396,7 @@ int backup_run_create(struct tool *t, int argc UNUSED, char **argv UNUSED, struc
 		err_hint(err, "--files-only makes a backup without the database");
 		return -1;
 	}
-	if (backup_options.if_patients) {
+	if (backup_options.if_patients || backup_options.for_upgrade) {
 		int any = has_patients(&p, t, err);
 
 		if (any < 0)

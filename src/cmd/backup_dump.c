@@ -74,6 +74,12 @@ int backup_db_info(struct backup_db *d, struct buf *info, struct err *err)
 		info_add(info, "collation", "%s", db_cell(&rows, 0, 1));
 		info_add(info, "server", "%s", db_cell(&rows, 0, 2));
 	}
+	int64_t events;
+
+	if (db_get_int(d->db, "SELECT COUNT(*) FROM information_schema.events WHERE event_schema = ?",
+		       (struct db_value[]){ DBV_STR(d->name) }, 1, &events, err) < 0)
+		return -1;
+	info_add(info, "events", "%" PRId64, events);
 	buf_adds(&use, "USE ");
 	if (db_quote_name(&use, d->name, err) < 0 || db_run(d->db, use.p, NULL, 0, NULL, err) < 0)
 		return -1;

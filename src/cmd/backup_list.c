@@ -1,19 +1,12 @@
-/* backup list and verify: what backups there are, and whether one holds what it says.
+/* backup list: one line for each backup, or all that is known as JSON.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "../core/json.h"
 #include "backup.h"
-
-static bool is_backup(const char *name)
-{
-	size_t len = strlen(name), suffix = strlen(BACKUP_SUFFIX);
-
-	return name[0] != '.' && len > suffix && strcmp(name + len - suffix, BACKUP_SUFFIX) == 0;
-}
 
 static void json_info(struct json *j, const struct buf *info, const char *key)
 {
@@ -22,124 +15,114 @@ static void json_info(struct json *j, const struct buf *info, const char *key)
 	json_string(j, key, value && *value ? value : NULL);
 }
 
-static void list_json(struct json *j, const char *name, const struct buf *info)
+static void list_json(struct json *j, const struct backup_item *i)
 {
-	static const char *const keys[] = { "created", "package", "database", "schema_level", "size", "tables", "rows",
-					    "members", "skipped", "changed", "sha256", "verified", "recipient1", "recipient2" };
+	static const char *const keys[] = { "created", "purpose", "package", "version", "database", "schema_level", "size", "tables",
+					    "rows", "members", "skipped", "changed", "documents", "base", "sha256", "verified",
+					    "verified_how", "failed", "failed_why", "recipient1", "recipient2", "recipient3" };
 
 	json_object(j, NULL);
-	json_string(j, "name", name);
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		json_info(j, info, keys[i]);
+	json_string(j, "name", i->name);
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+		json_info(j, &i->info, keys[k]);
 	json_end(j);
 }
 
-static void list_line(struct buf *out, const char *name, const struct buf *info)
+/* Decimal units, as a disk's box has them. */
+static void add_size(struct buf *out, const char *bytes)
 {
-	AUTO_FREE char *size = info_get(info, "size");
-	AUTO_FREE char *rows = info_get(info, "rows");
-	AUTO_FREE char *database = info_get(info, "database");
-	AUTO_FREE char *verified = info_get(info, "verified");
-	AUTO_FREE char *recipient = info_get(info, "recipient1");
+	static const char units[] = "BkMGTP";
+	double n = bytes ? strtod(bytes, NULL) : 0;
+	size_t u = 0;
+
+	while (n >= 999.5 && u + 2 < sizeof(units)) {
+		n /= 1000;
+		u++;
+	}
+	buf_addf(out, u && n < 9.95 ? "%.1f %c" : "%.0f %c", n, units[u]);
+}
+
+/* "yes 2026-11-22 (read)", "BAD 2026-11-22", "no". */
+static void add_verified(struct buf *out, const struct buf *info)
+{
+	AUTO_FREE char *when = info_get(info, "verified"), *how = info_get(info, "verified_how");
+	AUTO_FREE char *failed = info_get(info, "failed");
+
+	if (failed && (!when || strcmp(failed, when) > 0))
+		buf_addf(out, "BAD %.10s", failed);
+	else if (when && *when)
+		buf_addf(out, "%.10s %s", when, how ? how : "read");
+	else
+		buf_adds(out, "no");
+}
+
+/* The last eight digits of each key, "passphrase" for the recovery passphrase. */
+static void add_keys(struct buf *out, const struct buf *info)
+{
+	for (int i = 1; ; i++) {
+		char key[24];
+
+		snprintf(key, sizeof(key), "recipient%d", i);
+		AUTO_FREE char *value = info_get(info, key);
+
+		if (!value)
+			return;
+		size_t hex = strspn(value, "0123456789ABCDEF");
+
+		buf_adds(out, i > 1 ? " " : "");
+		if (hex >= 16)
+			buf_add(out, value + hex - 8, 8);
+		else
+			buf_add(out, value, strcspn(value, " "));
+	}
+}
+
+static void list_line(struct buf *out, const struct backup_item *i)
+{
+	AUTO_FREE char *created = info_get(&i->info, "created"), *version = info_get(&i->info, "version");
+	AUTO_FREE char *level = info_get(&i->info, "schema_level"), *size = info_get(&i->info, "size");
+	AUTO_FREE char *base = info_get(&i->info, "base"), *purpose = info_get(&i->info, "purpose");
+	AUTO_BUF bytes = BUF_INIT, verified = BUF_INIT, keys = BUF_INIT;
 
 	if (!size) {
-		buf_addf(out, "%s\n    nothing is known about it: %s.info is missing; 'backup verify' looks into it\n", name, name);
+		buf_addf(out, "%-17s %-14s %-6s %8s  %-20s %s\n  %s: %s.info is missing; 'backup verify' looks into it\n", "?", "?", "?",
+			 "?", "no", "?", i->name, i->name);
 		return;
 	}
-	buf_addf(out, "%s\n    %s bytes, database '%s' with %s rows, %s%s\n    key %s\n", name, size,
-		 database ? database : "", rows ? rows : "?", verified ? "verified " : "not verified", verified ? verified : "",
-		 recipient ? recipient : "?");
+	add_size(&bytes, size);
+	add_verified(&verified, &i->info);
+	add_keys(&keys, &i->info);
+	buf_addf(out, "%.10s %.5sZ %-14s %-6s %8s  %-20s %s\n", created ? created : "?", created && strlen(created) > 11 ? created + 11 : "?",
+		 version && *version ? version : "-", level ? level : "-", bytes.p, verified.p, keys.p);
+	buf_addf(out, "  %s", i->name);
+	if (purpose && *purpose)
+		buf_addf(out, ", %s", purpose);
+	if (base)
+		buf_addf(out, ", with documents of %s", base);
+	buf_addc(out, '\n');
 }
 
 int backup_run_list(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
 {
-	AUTO_STRV names = STRV_INIT;
+	CLEANUP(backup_set_release) struct backup_set set = BACKUP_SET_INIT;
 	AUTO_BUF out = BUF_INIT;
 	struct json j = { .out = &out };
-	struct err why = ERR_INIT;
 
-	if (path_list(&t->root, backup_dir(t), &names, &why) < 0 && why.kind != ERR_ABSENT) {
-		*err = why;
+	if (backup_set_load(&set, t, err) < 0)
 		return -1;
-	}
 	if (t->json)
 		json_array(&j, NULL);
-	for (size_t i = 0; i < names.n; i++) {
-		AUTO_FREE char *file = xasprintf("%s%s/%s", t->root.prefix, backup_dir(t), names.v[i]);
-		AUTO_BUF info = BUF_INIT;
-
-		if (!is_backup(names.v[i]))
-			continue;
-		if (backup_read_info(file, &info, &why) < 0)
-			buf_reset(&info);
+	else if (set.n)
+		buf_addf(&out, "%-17s %-14s %-6s %8s  %-20s %s\n", "DATE", "VERSION", "LEVEL", "SIZE", "VERIFIED", "KEYS");
+	for (size_t i = 0; i < set.n; i++) {
 		if (t->json)
-			list_json(&j, names.v[i], &info);
+			list_json(&j, &set.v[i]);
 		else
-			list_line(&out, names.v[i], &info);
+			list_line(&out, &set.v[i]);
 	}
 	if (t->json)
 		json_end(&j);
+	else if (!set.n)
+		log_info("there is no backup in '%s%s'", t->root.prefix, backup_dir(t));
 	return tool_print(&out, err);
-}
-
-/* The outcome is kept beside the backup; without the text there, from the archive's own. */
-static int record_outcome(const char *file, const struct backup_facts *f, struct err *err)
-{
-	AUTO_BUF info = BUF_INIT;
-	struct err why = ERR_INIT;
-	char when[32];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (backup_read_info(file, &info, &why) < 0) {
-		buf_reset(&info);
-		buf_add(&info, f->info.p, f->info.len);
-	}
-	gmtime_r(&now, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	info_add(&info, "verified", "%s", when);
-	return backup_write_info(file, &info, err);
-}
-
-static int print_facts(struct tool *t, const char *file, const struct backup_facts *f, bool sum, struct err *err)
-{
-	AUTO_BUF out = BUF_INIT;
-	struct json j = { .out = &out };
-
-	if (t->json) {
-		json_object(&j, NULL);
-		json_string(&j, "file", file);
-		json_string(&j, "sha256", f->sha256);
-		json_bool(&j, "checksum_beside_it", sum);
-		json_info(&j, &f->info, "created");
-		json_info(&j, &f->info, "database");
-		json_int(&j, "tables", (int64_t)f->totals.tables);
-		json_int(&j, "rows", (int64_t)f->totals.rows);
-		json_int(&j, "members", (int64_t)f->totals.members);
-		json_int(&j, "bytes", (int64_t)f->totals.bytes);
-		json_array(&j, "notes");
-		for (size_t i = 0; i < f->notes.n; i++)
-			json_string(&j, NULL, f->notes.v[i]);
-		json_end(&j);
-		json_end(&j);
-	} else {
-		buf_addf(&out, "%s\n    whole: %" PRIu64 " members, %" PRIu64 " bytes, %" PRIu64 " tables, %" PRIu64 " rows\n",
-			 file, f->totals.members, f->totals.bytes, f->totals.tables, f->totals.rows);
-		for (size_t i = 0; i < f->notes.n; i++)
-			buf_addf(&out, "    %s\n", f->notes.v[i]);
-		if (!sum)
-			buf_addf(&out, "    there is no %s.sha256 beside it to compare with\n", file);
-	}
-	return tool_print(&out, err);
-}
-
-int backup_run_verify(struct tool *t, int argc UNUSED, char **argv, struct err *err)
-{
-	CLEANUP(backup_facts_release) struct backup_facts f = BACKUP_FACTS_INIT;
-	AUTO_FREE char *file = backup_path(t, argv[0]);
-	int sum = backup_read(t, file, NULL, &f, err);
-
-	if (sum < 0 || record_outcome(file, &f, err) < 0)
-		return -1;
-	return print_facts(t, file, &f, sum == 1, err);
 }

@@ -137,7 +137,7 @@ struct reading {
 	const struct sink *sink;
 	struct backup_facts *facts;
 	unsigned char *chunk;
-	bool info_seen, dump_open;
+	bool info_seen, dump_open, sink_failed;
 };
 
 static void count_table(void *arg, const char *table, uint64_t rows)
@@ -145,6 +145,8 @@ static void count_table(void *arg, const char *table, uint64_t rows)
 	struct reading *g = arg;
 
 	manifest_add_table(&g->check.seen, g->database ? g->database : "", table, rows);
+	if (g->sink && g->sink->table)
+		g->sink->table(g->sink->arg, table, rows);
 }
 
 /* The dump's last piece is behind us. */
@@ -191,8 +193,10 @@ static int take_data(struct reading *g, const struct archive_member *m, struct e
 
 	if (!g->info_seen && !is_info)
 		return err_set(err, ERR_FAIL, "not a backup of maintkit: it begins with '%s'", m->path);
-	if (g->sink && !is_info && g->sink->member(g->sink->arg, &g->r, m, err) < 0)
+	if (g->sink && !is_info && g->sink->member(g->sink->arg, &g->r, m, err) < 0) {
+		g->sink_failed = true;
 		return -1;
+	}
 	while ((n = reader_read(&g->r, g->chunk, CHUNK, err)) > 0)
 		if (is_info && g->facts->info.len < 65536)
 			buf_add(&g->facts->info, g->chunk, (size_t)n);
@@ -284,6 +288,7 @@ static int hash_only(int in, const char *file, struct backup_facts *f, struct er
 	sha256_final_hex(&h.hash, f->sha256);
 	int rc = check_sum(file, f->sha256, err);
 
+	f->bad = rc < 0;
 	if (rc < 0)
 		return -1;
 	return err_set(err, ERR_BACKEND, "'%s': %s; its content cannot be checked because the secret key is not here; "
@@ -292,12 +297,13 @@ static int hash_only(int in, const char *file, struct backup_facts *f, struct er
 
 /* Of three complaints about one cause the one nearest to it: the changed
  * file, what gpg said, what the archive lacked. A broken pipe is never it. */
-static int judge(const char *file, const struct buf *hex, struct err *gpg, struct err *ours, struct backup_facts *f,
-		 struct err *err)
+static int judge(const char *file, const struct buf *hex, struct err *gpg, struct err *ours, bool sink_failed,
+		 struct backup_facts *f, struct err *err)
 {
 	memcpy(f->sha256, hex->len == SHA256_HEX_SIZE - 1 ? hex->p : "", hex->len == SHA256_HEX_SIZE - 1 ? hex->len + 1 : 1);
 	int sum = *f->sha256 ? check_sum(file, f->sha256, err) : 0;
 
+	f->bad = sum < 0 || (ours->kind == ERR_FAIL && !sink_failed && (!gpg->kind || gpg->sys == EPIPE));
 	if (sum < 0)
 		return -1;
 	if (gpg->kind && !(ours->kind && gpg->sys == EPIPE))
@@ -338,7 +344,7 @@ static int read_sealed(struct tool *t, const char *file, int in, struct unseal *
 	mem_close_cleanup(&from);
 	if (userproc_wait(&child, &hex, &gpg) < 0 && !gpg.kind)
 		err_set(&gpg, ERR_FAIL, "it cannot be decrypted");
-	return judge(file, &hex, &gpg, &ours, g->facts, err);
+	return judge(file, &hex, &gpg, &ours, g->sink_failed, g->facts, err);
 }
 
 int backup_read(struct tool *t, const char *file, const struct sink *sink, struct backup_facts *f, struct err *err)

@@ -343,7 +343,7 @@ int backup_run_restore(struct tool *t, int argc UNUSED, char **argv, struct err 
 	CLEANUP(restoring_release) struct restoring g = {
 		.t = t, .facts = &f, .parent = -1, .dir = -1, .pipe = -1, .client = USERPROC_INIT,
 	};
-	struct sink sink = { take, &g };
+	struct sink sink = { .member = take, .arg = &g };
 	AUTO_FREE char *file = backup_path(t, argv[0]);
 
 	if (!backup_options.to && !backup_options.database)

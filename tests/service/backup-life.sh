@@ -187,9 +187,9 @@ wait $job; rc=$? err=$(cat "$T/said")
 like "$err" "mariadb-dump.*137|not complete" "the dump is killed"
 is "$rc" 2 "the dump killed"
 is "$(count '*.gpg') $(count '.*')" "$before 0" "gives no backup and leaves nothing"
-backup create 2>/dev/null &
+"$BIN/maintkit-backup" --root "$R" -p demo create 2>/dev/null & job=$!
 for _ in $(seq 2000); do [ "$(count '.*maintkit*')" = 1 ] && break; done
-sleep 0.3; kill -9 "$(pgrep -o -f "^$BIN/maintkit-backup --root $R")"; wait $! 2>/dev/null
+kill -9 $job; wait $job 2>/dev/null
 is "$(count '*.gpg')" "$before" "killed, there is no backup"
 sleep 1.1
 ok "the next one" backup create

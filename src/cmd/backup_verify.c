@@ -1,0 +1,104 @@
+/* backup verify: does a backup hold what it says, and, when asked, does its dump load? The outcome is kept beside it.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "../core/json.h"
+#include "backup.h"
+
+/* Without the text beside the backup, from the archive's own. A note that
+ * cannot be written (a medium that is read only) does not change the outcome. */
+static void record(const char *file, const struct backup_facts *f, const char *how, const struct err *failure)
+{
+	AUTO_BUF info = BUF_INIT;
+	struct err why = ERR_INIT;
+	char now[BACKUP_TIME_SIZE];
+
+	if (backup_read_info(file, &info, &why) < 0) {
+		buf_reset(&info);
+		buf_add(&info, f->info.p, f->info.len);
+	}
+	backup_time_text(now);
+	info_remove(&info, failure ? "failed" : "verified");
+	info_remove(&info, failure ? "failed_why" : "verified_how");
+	info_add(&info, failure ? "failed" : "verified", "%s", now);
+	info_add(&info, failure ? "failed_why" : "verified_how", "%s", failure ? failure->text : how);
+	if (!failure) {
+		info_remove(&info, "failed");
+		info_remove(&info, "failed_why");
+	}
+	if (backup_write_info(file, &info, &why) < 0)
+		log_warn("the outcome cannot be kept beside the backup: %s", why.text);
+}
+
+static void print_json(struct buf *out, const char *file, const struct backup_facts *f, bool sum, const struct buf *test)
+{
+	struct json j = { .out = out };
+	AUTO_FREE char *created = info_get(&f->info, "created"), *database = info_get(&f->info, "database");
+
+	json_object(&j, NULL);
+	json_string(&j, "file", file);
+	json_string(&j, "sha256", f->sha256);
+	json_bool(&j, "checksum_beside_it", sum);
+	json_string(&j, "created", created);
+	json_string(&j, "database", database && *database ? database : NULL);
+	json_int(&j, "tables", (int64_t)f->totals.tables);
+	json_int(&j, "rows", (int64_t)f->totals.rows);
+	json_int(&j, "members", (int64_t)f->totals.members);
+	json_int(&j, "bytes", (int64_t)f->totals.bytes);
+	json_string(&j, "restore_test", test->len ? test->p : NULL);
+	json_array(&j, "notes");
+	for (size_t i = 0; i < f->notes.n; i++)
+		json_string(&j, NULL, f->notes.v[i]);
+	json_end(&j);
+	json_end(&j);
+}
+
+static void print_text(struct buf *out, const char *file, const struct backup_facts *f, bool sum, const struct buf *test)
+{
+	buf_addf(out, "%s\n    whole: %" PRIu64 " members, %" PRIu64 " bytes, %" PRIu64 " tables, %" PRIu64 " rows\n",
+		 file, f->totals.members, f->totals.bytes, f->totals.tables, f->totals.rows);
+	if (test->len)
+		buf_addf(out, "    %s\n", test->p);
+	for (size_t i = 0; i < f->notes.n; i++)
+		buf_addf(out, "    %s\n", f->notes.v[i]);
+	if (!sum)
+		buf_addf(out, "    there is no %s.sha256 beside it to compare with\n", file);
+}
+
+static char *newest(struct tool *t, struct err *err)
+{
+	CLEANUP(backup_set_release) struct backup_set set = BACKUP_SET_INIT;
+
+	if (backup_set_load(&set, t, err) < 0)
+		return NULL;
+	if (set.n)
+		return xstrdup(set.v[set.n - 1].file);
+	err_set(err, ERR_ABSENT, "there is no backup in '%s%s'; run 'backup create'", t->root.prefix, backup_dir(t));
+	return NULL;
+}
+
+int backup_run_verify(struct tool *t, int argc, char **argv, struct err *err)
+{
+	CLEANUP(backup_facts_release) struct backup_facts f = BACKUP_FACTS_INIT;
+	AUTO_FREE char *file = argc ? backup_path(t, argv[0]) : newest(t, err);
+	AUTO_BUF out = BUF_INIT, test = BUF_INIT;
+
+	if (!file)
+		return -1;
+	int sum = backup_options.restore_test ? backup_restore_test(t, file, &f, &test, err) :
+						backup_read(t, file, NULL, &f, err);
+
+	if (sum < 0) {
+		if (f.bad)
+			record(file, &f, NULL, err);
+		return -1;
+	}
+	record(file, &f, backup_options.restore_test ? "loaded" : "read", NULL);
+	if (t->json)
+		print_json(&out, file, &f, sum == 1, &test);
+	else
+		print_text(&out, file, &f, sum == 1, &test);
+	return tool_print(&out, err);
+}

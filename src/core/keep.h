@@ -1,0 +1,35 @@
+/* Which backups stay and which go: so many days, weeks and months, and what must never go.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A backup stays when it is the newest good one of one of the last N days,
+ * weeks (from Monday) or months, in UTC, that have a good one: a machine that
+ * was off for a year loses nothing. And whatever the rules say: the newest
+ * (messages of the guard name it), the newest verified, those that something
+ * names, those whose age is not known, and every full one that a kept one needs.
+ */
+#ifndef MAINTKIT_KEEP_H
+#define MAINTKIT_KEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct keep_item {
+	const char *name;
+	long long created;	/* seconds since 1970; < 0: not known */
+	bool bad;		/* was read and found damaged, or what it needs is gone: fills no day */
+	bool verified;
+	const char *named;	/* by what, in words: it must stay; or NULL */
+	const char *base;	/* name of the one without which it cannot be restored, or NULL */
+	/* result */
+	bool kept;
+	char why[120];		/* "day 1", "the last verified one", ...; of one that goes too */
+};
+
+struct keep_rules {
+	long days, weeks, months;	/* 0: none because of that */
+};
+
+/* Fills the results and puts the newest first. */
+void keep_decide(struct keep_item *v, size_t n, const struct keep_rules *rules);
+
+#endif

@@ -1,0 +1,152 @@
+// proves: keep rules keep a backup of each day, week and month, and never let go of the last good one
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+#include "core/keep.h"
+
+#define DAY 86400LL
+
+static long long at(int year, int month, int day, int hour)
+{
+	struct tm tm = { .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_hour = hour };
+
+	return timegm(&tm);
+}
+
+static const struct keep_item *find(const struct keep_item *v, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(v[i].name, name) == 0)
+			return &v[i];
+	fail_msg("no '%s'", name);
+	return NULL;
+}
+
+static size_t count(const struct keep_item *v, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		kept += v[i].kept;
+	return kept;
+}
+
+/* Two years of nightly backups: 7 days, 4 weeks, 12 months, which overlap. */
+static void nightly(void **state)
+{
+	enum { N = 730 };
+	static struct keep_item v[N];
+	static char names[N][24];
+	const struct keep_rules rules = { 7, 4, 12 };
+
+	(void)state;
+	for (int i = 0; i < N; i++) {
+		snprintf(names[i], sizeof(names[i]), "b%03d", i);
+		v[i] = (struct keep_item){ .name = names[i], .created = at(2026, 11, 22, 3) - i * DAY, .verified = i == 5 };
+	}
+	keep_decide(v, N, &rules);
+	for (int i = 0; i < 7; i++)
+		assert_true(v[i].kept);
+	assert_string_equal(v[0].name, "b000");
+	assert_non_null(strstr(v[0].why, "the newest"));
+	assert_non_null(strstr(v[0].why, "day 1"));
+	assert_non_null(strstr(v[0].why, "month 1"));
+	assert_non_null(strstr(find(v, N, "b005")->why, "the last verified one"));
+	/* 22 November 2026 is a Sunday: the weeks' newest are Sundays */
+	assert_non_null(strstr(find(v, N, "b007")->why, "week 2"));
+	assert_non_null(strstr(find(v, N, "b021")->why, "week 4"));
+	/* the months' newest are their last days: 31 October, 31 December of the year before */
+	assert_non_null(strstr(find(v, N, "b022")->why, "month 2"));
+	assert_non_null(strstr(find(v, N, "b326")->why, "month 12"));
+	assert_int_equal(v[326].created, at(2025, 12, 31, 3));
+	assert_int_equal(count(v, N), 7 + 3 + 11);
+	assert_string_equal(find(v, N, "b008")->why, "no rule keeps it");
+}
+
+/* Months by another way of counting, also around leap days and centuries. */
+static void months(void **state)
+{
+	const struct keep_rules rules = { 0, 0, 100000 };
+
+	(void)state;
+	for (long long t = at(1999, 1, 1, 12); t < at(2110, 1, 1, 0); t += DAY) {
+		struct keep_item v[2] = { { .name = "a", .created = t }, { .name = "b", .created = t + DAY } };
+		time_t t0 = (time_t)t, t1 = (time_t)(t + DAY);
+		struct tm a, b;
+
+		gmtime_r(&t0, &a);
+		gmtime_r(&t1, &b);
+		keep_decide(v, 2, &rules);
+		assert_true(v[0].kept);
+		assert_int_equal(v[1].kept, a.tm_mon != b.tm_mon);
+	}
+}
+
+static void never(void **state)
+{
+	const struct keep_rules none = { 0, 0, 0 };
+	struct keep_item v[] = {
+		{ .name = "old-good", .created = 1 * DAY, .verified = true },
+		{ .name = "old", .created = 2 * DAY },
+		{ .name = "named", .created = 3 * DAY, .named = "made before the last upgrade" },
+		{ .name = "full", .created = 4 * DAY },
+		{ .name = "unused-full", .created = 5 * DAY },
+		{ .name = "newest", .created = 8 * DAY, .base = "full" },
+		{ .name = "bad", .created = 9 * DAY, .bad = true, .verified = true },
+		{ .name = "strange", .created = -1 },
+	};
+	const size_t n = sizeof(v) / sizeof(v[0]);
+
+	(void)state;
+	keep_decide(v, n, &none);
+	assert_true(find(v, n, "newest")->kept);
+	assert_true(find(v, n, "old-good")->kept);
+	assert_true(find(v, n, "named")->kept);
+	assert_true(find(v, n, "full")->kept);
+	assert_string_equal(find(v, n, "full")->why, "needed by newest");
+	assert_true(find(v, n, "strange")->kept);
+	assert_false(find(v, n, "old")->kept);
+	assert_false(find(v, n, "unused-full")->kept);
+	assert_false(find(v, n, "bad")->kept);
+	assert_string_equal(find(v, n, "bad")->why, "it cannot be restored");
+	assert_int_equal(count(v, n), 5);
+}
+
+static void gaps(void **state)
+{
+	/* one a year: each is the newest of its day, week and month */
+	const struct keep_rules rules = { 2, 3, 4 };
+	struct keep_item v[6];
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f" };
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		v[i] = (struct keep_item){ .name = names[i], .created = at(2020 - i, 6, 1, 0) };
+	keep_decide(v, 6, &rules);
+	assert_int_equal(count(v, 6), 4);
+	assert_false(find(v, 6, "e")->kept);
+	/* two of one day: the later; a bad one does not stand for its day */
+	struct keep_item day[] = {
+		{ .name = "morning", .created = at(2026, 5, 5, 8) },
+		{ .name = "evening", .created = at(2026, 5, 5, 20) },
+		{ .name = "night", .created = at(2026, 5, 5, 23), .bad = true },
+	};
+	keep_decide(day, 3, &rules);
+	assert_true(find(day, 3, "evening")->kept);
+	assert_int_equal(count(day, 3), 1);
+	keep_decide(NULL, 0, &rules);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nightly), cmocka_unit_test(months), cmocka_unit_test(never), cmocka_unit_test(gaps),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
