@@ -7,20 +7,28 @@
 #include "../ext/pgp_home.h"
 #include "pgp_ensure.h"
 
-/* Index of the key to use; -2 when none is there, -1 when it cannot be told. */
-static int choose(struct pgp *pgp, const struct strv *wanted, const struct pgp_keys *all, struct err *err)
+/* Index of the key to use; -2 when none is there, -1 when it cannot be told.
+ * insist: only the first of wanted will do. */
+static int choose(struct pgp *pgp, const struct strv *wanted, bool insist, const struct pgp_keys *all, struct err *err)
 {
 	int usable = -2;
 
 	for (size_t w = 0; w < wanted->n; w++) {
 		CLEANUP(pgp_keys_release) struct pgp_keys match = PGP_KEYS_INIT;
 
-		if (pgp_find(pgp, wanted->v[w], true, &match, NULL) < 0)
+		if (insist && w)
+			break;
+		if (pgp_find(pgp, wanted->v[w], true, &match, insist ? err : NULL) < 0) {
+			if (insist && err->kind != ERR_ABSENT)
+				return -1;
 			continue;
+		}
 		for (size_t i = 0; i < all->n; i++)
 			if (strcmp(all->v[i].fpr, match.v[0].fpr) == 0)
 				return (int)i;
 	}
+	if (insist)
+		return -2;
 	if (all->n == 1)
 		return 0;
 	for (size_t i = 0; i < all->n; i++) {
@@ -93,7 +101,8 @@ static int write_symmetric(int home_fd, const struct ensure_job *job, struct err
 	return pgp_home_write(home_fd, PGP_HOME_PASSPHRASE, 0400, &line, err) < 0 ? -1 : 0;
 }
 
-static int report_key(struct pgp *pgp, const char *fpr, bool made, bool prolonged, struct buf *out, struct err *err)
+static int report_key(struct pgp *pgp, const char *fpr, bool with_secret, bool made, bool prolonged, struct buf *out,
+		      struct err *err)
 {
 	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
 	AUTO_BUF public = BUF_INIT;
@@ -102,7 +111,7 @@ static int report_key(struct pgp *pgp, const char *fpr, bool made, bool prolonge
 
 	if (pgp_find(pgp, fpr, false, &keys, err) < 0 || pgp_export(pgp, fpr, false, &public, err) < 0)
 		return -1;
-	if (pgp_export(pgp, fpr, true, &secret, NULL) < 0)	/* its passphrase is not ours to know */
+	if (with_secret && pgp_export(pgp, fpr, true, &secret, NULL) < 0)	/* its passphrase is not ours to know */
 		buf_reset(&secret);
 	snprintf(expires, sizeof(expires), "%lld", keys.v[0].expires);
 	const char *fields[] = { keys.v[0].fpr, keys.v[0].uid, expires, made ? "1" : "0", prolonged ? "1" : "0",
@@ -122,12 +131,13 @@ int pgp_ensure_in_home(struct pgp *pgp, int home_fd, void *arg, struct buf *out,
 	pgp_set_passphrase(pgp, job->passphrase);
 	if (pgp_list(pgp, NULL, true, &all, err) < 0)
 		return -1;
-	int chosen = choose(pgp, &job->wanted, &all, err);
+	int chosen = choose(pgp, &job->wanted, job->insist, &all, err);
 
 	if (chosen == -1)
 		return -1;
-	if (chosen < 0 && job->look_only)
+	if (chosen < 0 && !job->may_make)
 		return 1;
+	err_clear(err);
 	if (chosen < 0) {
 		if (make_key(pgp, job, &fpr, err) < 0)
 			return -1;
@@ -140,5 +150,5 @@ int pgp_ensure_in_home(struct pgp *pgp, int home_fd, void *arg, struct buf *out,
 		return -1;
 	if (!job->look_only && (import_further(pgp, home_fd, job, err) < 0 || write_symmetric(home_fd, job, err) < 0))
 		return -1;
-	return report_key(pgp, fpr, chosen < 0, prolonged > 0, out, err);
+	return report_key(pgp, fpr, job->with_secret, chosen < 0, prolonged > 0, out, err);
 }

@@ -1,9 +1,10 @@
 /* pgp ensure: a usable key in the web user's key directory, copies for root, and the properties that name it.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A key that is there is adopted and never replaced. Which one, when there are
- * several: --key, the one the journal knows, the one the properties name, the
- * only usable one. Killed at any point, the next run goes on from what it
+ * A key that is there is adopted and never replaced; when there is none, one
+ * that an earlier installation left is copied (pgp_legacy.c), and only then
+ * one is made. Which one, when there are several: --key, the one the journal
+ * knows, the one the properties name, the only usable one. Killed at any point, the next run goes on from what it
  * finds, because what it finds is always looked at first.
  */
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "../ext/propsfile.h"
 #include "../ext/statefile.h"
 #include "pgp_ensure.h"
+#include "pgp_legacy.h"
 
 #define GENERATE_MS 300000	/* a machine short of entropy may take minutes */
 #define WARN_DAYS 60
@@ -124,7 +126,7 @@ static int collect_wanted(struct tool *t, struct strv *wanted, struct err *err)
 	struct effect *list;
 	size_t n;
 
-	if (pgp_options.key)
+	if (pgp_options.key)	/* first: see insist */
 		strv_add(wanted, pgp_options.key);
 	if (effects_list(t->profile, &t->root, "pgp-key", &list, &n, err) < 0)
 		return -1;
@@ -204,7 +206,7 @@ static int set_properties(struct tool *t, const struct found *f, const struct pl
 	return propsfile_edit(t->profile, &t->root, edits, n, err);
 }
 
-static void say_result(const struct found *f, int changed)
+static void say_result(const struct found *f, bool has_secret, int changed)
 {
 	if (f->made)
 		log_info("made key %s (%s), valid until %s", f->fpr, f->uid, pgp_date(f->expires));
@@ -216,35 +218,48 @@ static void say_result(const struct found *f, int changed)
 		log_info("the properties name it now; the application reads them when it is restarted");
 	if (f->expires && pgp_days_left(f->expires) < WARN_DAYS)
 		log_warn("key %s expires on %s; run 'pgp extend'", f->fpr, pgp_date(f->expires));
-	if (!*f->secret)
+	if (!has_secret)
 		log_warn("the passphrase of key %s is not known here, so there is no copy of the secret key for root; "
 			 "keep one elsewhere with 'pgp export --secret'", f->fpr);
 }
 
+static bool has_secret_copy(struct tool *t)
+{
+	const char *path = pgp_secret_copy_path(t);
+	struct stat st;
+
+	return !path || path_stat(&t->root, path, &st, NULL) == 0;
+}
+
+static bool has_public_copy(struct tool *t, const struct found *f)
+{
+	const char *path = profile_get(t->profile, "pgp", "public-copy");
+	AUTO_BUF now = BUF_INIT;
+
+	return !path || (path_read_file(&t->root, path, &now, KEY_FILE_MAX, NULL, NULL) == 0 && strcmp(now.p, f->public) == 0);
+}
+
 /* Two exports of one secret key are never equal (each has a new salt): it is
- * copied when there is no copy, or when the public half shows a change. */
+ * copied when there is no copy, or when the public half shows a change. The
+ * public half goes last, so that a run that is killed between is noticed. */
 static int copy_key(struct tool *t, const struct found *f, struct err *err)
 {
-	const char *public = profile_get(t->profile, "pgp", "public-copy"), *secret = pgp_secret_copy_path(t);
-	AUTO_BUF now = BUF_INIT;
-	struct stat st;
-	bool same = public && path_read_file(&t->root, public, &now, KEY_FILE_MAX, NULL, NULL) == 0 &&
-		    strcmp(now.p, f->public) == 0;
-
-	if (!(same && secret && path_stat(&t->root, secret, &st, NULL) == 0) &&
-	    copy_for_root(t, secret, f->secret, 0400, err) < 0)
+	if (copy_for_root(t, pgp_secret_copy_path(t), f->secret, 0400, err) < 0)
 		return -1;
-	return copy_for_root(t, public, f->public, 0644, err) < 0 ? -1 : 0;
+	return copy_for_root(t, profile_get(t->profile, "pgp", "public-copy"), f->public, 0644, err) < 0 ? -1 : 0;
 }
 
 static int keep_and_publish(struct tool *t, const struct found *f, const struct place *p, struct err *err)
 {
+	/* A copy of the secret key lies beside the public one that it belongs to. */
+	bool has_secret = *f->secret || (has_secret_copy(t) && has_public_copy(t, f));
+
 	if (copy_key(t, f, err) < 0 || journal_key(t, f, p->below, err) < 0)
 		return -1;
 	int changed = set_properties(t, f, p, err);
 
 	if (changed >= 0)
-		say_result(f, changed);
+		say_result(f, has_secret, changed);
 	return changed < 0 ? -1 : 0;
 }
 
@@ -255,6 +270,16 @@ static int read_profile(struct tool *t, struct ensure_job *job, struct err *err)
 	    pgp_check_algorithm(job->algorithm, err) < 0 || collect_wanted(t, &job->wanted, err) < 0)
 		return -1;
 	return read_further(t, &job->further, err);
+}
+
+static void say_would_make(struct tool *t, const struct place *p, const struct ensure_job *job)
+{
+	AUTO_STRV dirs = STRV_INIT;
+
+	pgp_legacy_dirs(t, p, &dirs);
+	for (size_t i = 0; i < dirs.n; i++)
+		log_info("would take over a usable key from '%s%s', if there is one", t->root.prefix, dirs.v[i]);
+	log_info("would make a key for '%s' in '%s'%s", job->name, p->home, dirs.n ? " otherwise" : "");
 }
 
 static int look(struct tool *t, const struct place *p, struct ensure_job *job, struct err *err)
@@ -272,11 +297,51 @@ static int look(struct tool *t, const struct place *p, struct ensure_job *job, s
 		return -1;
 	}
 	if (rc != 0)
-		log_info("would make a key for '%s' in '%s'", job->name, p->home);
+		say_would_make(t, p, job);
 	else if (read_report(&report, &f, err) < 0)
 		return -1;
 	else
 		log_info("would use key %s (%s)", f.fpr, f.uid);
+	return 0;
+}
+
+/* There is no key in the directory: take one over, or let one be made. */
+static int provide_key(struct tool *t, const struct place *p, struct ensure_job *job, struct buf *passphrase, struct err *err)
+{
+	int rc = pgp_take_legacy(t, p, &job->wanted, job->insist, err);
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (job->insist)
+		return err_set(err, ERR_ABSENT, "no usable secret key matches '%s', neither in '%s' nor where an earlier "
+			       "installation kept its keys", pgp_options.key, p->home);
+	job->may_make = true;
+	if (job->passphrase)
+		return 0;
+	if (escrow_passphrase(t, passphrase, err) < 0)
+		return -1;
+	job->passphrase = passphrase->p;
+	return 0;
+}
+
+/* The key is another than the one that the copies are of: what was found before is replaced. */
+static int again_with_secret(const struct place *p, struct ensure_job *job, struct found *f, struct err *err)
+{
+	AUTO_BUF report = BUF_SECRET_INIT;
+	bool made = f->made, prolonged = f->prolonged;
+
+	job->with_secret = true;
+	job->may_make = false;
+	int rc = place_run(p, pgp_ensure_in_home, job, 0, 0, GENERATE_MS, &report, err);
+
+	if (rc)
+		return rc < 0 ? -1 : err_set(err, ERR_BUSY, "the key that was there a moment ago is gone");
+	found_release(f);
+	*f = (struct found){ 0 };
+	if (read_report(&report, f, err) < 0)
+		return -1;
+	f->made = made;
+	f->prolonged = prolonged;
 	return 0;
 }
 
@@ -290,23 +355,18 @@ static int ensure(struct tool *t, const struct place *p, struct ensure_job *job,
 
 	if (known < 0 || statefile_make_dir(t->profile, &t->root, err) < 0 || prepare_home(p, t, err) < 0)
 		return -1;
-	if (known) {
-		job->passphrase = passphrase.p;
-	} else {
-		job->look_only = true;
-		int rc = place_run(p, pgp_ensure_in_home, job, 0, 0, GENERATE_MS, NULL, err);
+	job->passphrase = known ? passphrase.p : NULL;
+	job->with_secret = !has_secret_copy(t);
+	int rc = place_run(p, pgp_ensure_in_home, job, 0, 0, GENERATE_MS, &report, err);
 
-		job->look_only = false;
-		if (rc < 0)
+	if (rc > 0) {
+		if (provide_key(t, p, job, &passphrase, err) < 0)
 			return -1;
-		if (rc > 0) {	/* no key yet: it will need one */
-			if (escrow_passphrase(t, &passphrase, err) < 0)
-				return -1;
-			job->passphrase = passphrase.p;
-		}
+		rc = place_run(p, pgp_ensure_in_home, job, 0, 0, GENERATE_MS, &report, err);
 	}
-	if (place_run(p, pgp_ensure_in_home, job, 0, 0, GENERATE_MS, &report, err) < 0 ||
-	    read_report(&report, &f, err) < 0)
+	if (rc < 0 || read_report(&report, &f, err) < 0)
+		return -1;
+	if (!job->with_secret && !has_public_copy(t, &f) && again_with_secret(p, job, &f, err) < 0)
 		return -1;
 	return keep_and_publish(t, &f, p, err);
 }
@@ -328,6 +388,7 @@ int pgp_run_ensure(struct tool *t, int argc UNUSED, char **argv UNUSED, struct e
 	name = pgp_options.name && *pgp_options.name ? xstrdup(pgp_options.name) : default_name(t);
 	job.name = name;
 	job.email = pgp_options.email;
+	job.insist = pgp_options.key != NULL;
 	if (pgp_check_uid(job.name, job.email, err) < 0)
 		return -1;
 	/* An image must not carry a key: every clinic that starts from it would share it. */

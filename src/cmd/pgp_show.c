@@ -7,6 +7,7 @@
 #include "../base/atomic.h"
 #include "../core/json.h"
 #include "../core/record.h"
+#include "../ext/effects.h"
 #include "../ext/pgp_home.h"
 #include "pgp.h"
 
@@ -225,6 +226,20 @@ static int extend_in_home(struct pgp *pgp, int home_fd UNUSED, void *arg, struct
 	return 0;
 }
 
+/* Root's copies are of keys that ensure put in use, and of no other. */
+static bool is_journalled(struct tool *t, const char *fpr)
+{
+	struct effect *list;
+	size_t n;
+
+	if (effects_list(t->profile, &t->root, "pgp-key", &list, &n, NULL) < 0)
+		return false;
+	bool found = effects_find(list, n, "pgp-key", fpr) != NULL;
+
+	effects_free(list, n);
+	return found;
+}
+
 static int finish_extend(struct tool *t, const struct buf *report, struct err *err)
 {
 	const char *copy = profile_get(t->profile, "pgp", "public-copy");
@@ -234,7 +249,8 @@ static int finish_extend(struct tool *t, const struct buf *report, struct err *e
 
 	if (record_parse(report->p, report->len, &pos, &sv) != RECORD_OK || sv.n != 3)
 		return err_set(err, ERR_FAIL, "the report on the key is damaged");
-	if (copy && atomic_replace(&t->root, copy, sv.v[2], strlen(sv.v[2]), &o, err) < 0)
+	if (copy && is_journalled(t, sv.v[0]) &&
+	    atomic_replace(&t->root, copy, sv.v[2], strlen(sv.v[2]), &o, err) < 0)
 		return -1;
 	log_info("key %s expires: %s", sv.v[0], pgp_date(atoll(sv.v[1])));
 	return 0;

@@ -26,7 +26,7 @@ int pgp_error(struct err *err, gpgme_error_t e, const char *what)
 
 static gpgme_error_t tell_passphrase(void *arg, const char *hint, const char *info, int was_bad, int fd)
 {
-	const struct pgp *p = arg;
+	struct pgp *p = arg;
 
 	(void)hint;
 	(void)info;
@@ -34,6 +34,8 @@ static gpgme_error_t tell_passphrase(void *arg, const char *hint, const char *in
 		return gpgme_error(p->passphrase ? GPG_ERR_BAD_PASSPHRASE : GPG_ERR_NO_PASSPHRASE);
 	if (gpgme_io_writen(fd, p->passphrase, strlen(p->passphrase)) < 0 || gpgme_io_writen(fd, "\n", 1) < 0)
 		return gpgme_error_from_errno(errno);
+	if (p->next_passphrase)
+		p->passphrase = p->next_passphrase;
 	return 0;
 }
 
@@ -87,6 +89,11 @@ void pgp_cleanup(struct pgp **p)
 	free((*p)->home);
 	free(*p);
 	*p = NULL;
+}
+
+const char *pgp_home_path(const struct pgp *p)
+{
+	return p->home;
 }
 
 void pgp_set_passphrase(struct pgp *p, const char *text)

@@ -23,6 +23,7 @@ struct pgp;
 /* home is the GNUPGHOME; it must exist. ERR_BACKEND when gpg is not installed. */
 int pgp_open(struct pgp **out, const char *home, struct err *err) MUST_CHECK;
 void pgp_cleanup(struct pgp **p);		/* for CLEANUP() */
+const char *pgp_home_path(const struct pgp *p);
 /* What gpg is told when it asks; text is kept by reference, NULL: nothing. */
 void pgp_set_passphrase(struct pgp *p, const char *text);
 /* Stop the agent of a home, also a hung one's client after 10 s. Never fails. */
@@ -54,6 +55,10 @@ int pgp_find(struct pgp *p, const char *pattern, bool secret, struct pgp_keys *k
  * Into a static buffer. */
 const char *pgp_key_problem(const struct pgp_key *key);
 
+/* Keygrips of a key and its subkeys: their secret halves are private-keys-v1.d/GRIP.key of
+ * the home. needed: of the subkeys that data can be encrypted to, which decryption needs. */
+int pgp_keygrips(struct pgp *p, const char *fpr, struct strv *all, struct strv *needed, struct err *err) MUST_CHECK;
+
 /* A user id as gpg's parameter file can carry it: UTF-8 without control
  * characters, '<', '>', '"'; mail may be NULL or empty. ERR_USAGE says what is wrong. */
 int pgp_check_uid(const char *name, const char *mail, struct err *err) MUST_CHECK;
@@ -68,6 +73,10 @@ int pgp_set_expiry(struct pgp *p, const char *fpr, long days, struct err *err) M
 
 /* ASCII-armoured key into out (emptied first); a secret key comes out as it is protected. */
 int pgp_export(struct pgp *p, const char *fpr, bool secret, struct buf *out, struct err *err) MUST_CHECK;
+/* Give a secret key another passphrase; the present one is what pgp_set_passphrase() said. */
+int pgp_change_passphrase(struct pgp *p, const char *fpr, const char *passphrase, struct err *err) MUST_CHECK;
+/* Take a public key out of the home; one whose secret half is here too is refused. */
+int pgp_delete_public(struct pgp *p, const char *fpr, struct err *err) MUST_CHECK;
 /* Fingerprints of the keys in data are appended to fprs; no key in it: ERR_FAIL. */
 int pgp_import(struct pgp *p, const void *data, size_t len, struct strv *fprs, struct err *err) MUST_CHECK;
 

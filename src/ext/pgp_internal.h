@@ -18,6 +18,7 @@ struct pgp {
 	gpgme_ctx_t ctx;
 	char *home;
 	const char *passphrase;
+	const char *next_passphrase;	/* what gpg is told when it asks again: the new one */
 	struct pgp_watch watch[PGP_WATCHES];
 	bool done;		/* the operation in the loop has ended, with result */
 	gpgme_error_t result;

@@ -1,4 +1,4 @@
-/* Keys of a home: listing, choosing, making, prolonging, moving in and out.
+/* Keys of a home: listing, choosing, making, prolonging.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <string.h>
@@ -114,6 +114,28 @@ const char *pgp_key_problem(const struct pgp_key *key)
 	if (key->invalid)
 		return "invalid";
 	return key->encryption_ids.n ? NULL : "has no usable encryption subkey";
+}
+
+int pgp_keygrips(struct pgp *p, const char *fpr, struct strv *all, struct strv *needed, struct err *err)
+{
+	gpgme_key_t key;
+
+#ifdef GPGME_KEYLIST_MODE_WITH_KEYGRIP
+	gpgme_set_keylist_mode(p->ctx, GPGME_KEYLIST_MODE_LOCAL | GPGME_KEYLIST_MODE_WITH_KEYGRIP);
+#endif
+	gpgme_error_t e = gpgme_get_key(p->ctx, fpr, &key, 1);
+
+	if (e)
+		return pgp_error(err, e, fpr);
+	for (gpgme_subkey_t s = key->subkeys; s; s = s->next) {
+		if (!s->keygrip)
+			continue;
+		strv_add(all, s->keygrip);
+		if (subkey_usable(s))
+			strv_add(needed, s->keygrip);
+	}
+	gpgme_key_unref(key);
+	return 0;
 }
 
 static int check_field(const char *what, const char *text, const char *bad, struct err *err)
@@ -266,65 +288,4 @@ int pgp_set_expiry(struct pgp *p, const char *fpr, long days, struct err *err)
 
 	gpgme_key_unref(key);
 	return rc;
-}
-
-static int export_armoured(struct pgp *p, const char *fpr, bool secret, struct buf *out, struct err *err)
-{
-	const char *pattern[] = { fpr, NULL };
-	gpgme_data_t data;
-	size_t len = 0;
-
-	buf_reset(out);
-#ifdef PGP_BY_GPG
-	if (secret)
-		return pgp_gpg_export_secret(p, fpr, out, err);
-#endif
-	gpgme_error_t e = gpgme_data_new(&data);
-
-	if (e)
-		return pgp_error(err, e, "export");
-	gpgme_set_armor(p->ctx, 1);
-	e = gpgme_op_export_ext(p->ctx, pattern, secret ? GPGME_EXPORT_MODE_SECRET : 0, data);
-	gpgme_set_armor(p->ctx, 0);
-	char *text = gpgme_data_release_and_get_mem(data, &len);
-
-	if (!e && len)
-		buf_add(out, text, len);
-	if (text)
-		explicit_bzero(text, len);
-	gpgme_free(text);
-	return e ? pgp_error(err, e, "export a key") : 0;
-}
-
-int pgp_export(struct pgp *p, const char *fpr, bool secret, struct buf *out, struct err *err)
-{
-	if (export_armoured(p, fpr, secret, out, err) < 0)
-		return -1;
-	if (!out->len)
-		return err_set(err, ERR_ABSENT, "no %s key '%s' in '%s'", secret ? "secret" : "public", fpr, p->home);
-	/* A gpg that was killed is no error to gpgme; the last line shows that all is there. */
-	buf_trim_end(out);
-	buf_addc(out, '\n');
-	return out->len > 30 && strstr(out->p, "\n-----END PGP ") ? 0 :
-		err_set(err, ERR_FAIL, "export a key: gpg ended before it had finished");
-}
-
-int pgp_import(struct pgp *p, const void *bytes, size_t len, struct strv *fprs, struct err *err)
-{
-	gpgme_data_t data;
-	gpgme_error_t e = gpgme_data_new_from_mem(&data, bytes, len, 0);
-
-	if (e)
-		return pgp_error(err, e, "import");
-	e = gpgme_op_import(p->ctx, data);
-	gpgme_data_release(data);
-	if (e)
-		return pgp_error(err, e, "import a key");
-	gpgme_import_result_t result = gpgme_op_import_result(p->ctx);
-	size_t before = fprs->n;
-
-	for (gpgme_import_status_t s = result ? result->imports : NULL; s; s = s->next)
-		if (!s->result && s->fpr && !strv_has(fprs, s->fpr))
-			strv_add(fprs, s->fpr);
-	return fprs->n > before ? 0 : err_set(err, ERR_FAIL, "import a key: there is none in it");
 }
