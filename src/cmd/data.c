@@ -20,112 +20,6 @@ static struct {
 	const char *host, *database, *patients, *valid, *decision;
 } opt;
 
-/* ---- inventory ---- */
-
-static const char *state_word(const struct data_database *b)
-{
-	static const char *const words[] = {
-		[DATA_DB_ABSENT] = "absent", [DATA_DB_OURS] = "ours", [DATA_DB_FOREIGN] = "not ours",
-		[DATA_DB_UNKNOWN] = "unknown",
-	};
-
-	return words[b->state];
-}
-
-static const char *data_word(enum consent_data data)
-{
-	return data == CONSENT_DATA_NONE ? "none" : data == CONSENT_DATA_PRESENT ? "present" : "unknown";
-}
-
-static void count_json(struct json *j, const char *key, const struct tree_count *c)
-{
-	json_object(j, key);
-	json_int(j, "files", (int64_t)c->files);
-	json_int(j, "bytes", (int64_t)c->bytes);
-	json_end(j);
-}
-
-static void inventory_json(struct buf *out, const struct data_facts *f, const struct data_retained *r)
-{
-	struct json j = { .out = out };
-
-	json_object(&j, NULL);
-	json_string(&j, "host", f->host);
-	json_string(&j, "instance", f->instance);
-	json_string(&j, "data", data_word(f->data));
-	json_string(&j, "trouble", f->trouble);
-	json_bool(&j, "remote", f->db.remote);
-	json_int(&j, "patients", f->patients);
-	json_array(&j, "databases");
-	for (size_t i = 0; i < f->n_base; i++) {
-		json_object(&j, NULL);
-		json_string(&j, "name", f->base[i].name);
-		json_string(&j, "state", state_word(&f->base[i]));
-		json_string(&j, "note", f->base[i].note);
-		json_int(&j, "bytes", f->base[i].bytes);
-		json_int(&j, "tables", f->base[i].tables);
-		json_end(&j);
-	}
-	json_end(&j);
-	count_json(&j, "documents", &f->documents);
-	count_json(&j, "keys", &f->keys);
-	count_json(&j, "backups", &f->backups);
-	json_string(&j, "newest_backup", f->newest_backup);
-	json_bool(&j, "retained", r->host != NULL);
-	json_end(&j);
-}
-
-static void count_line(struct buf *out, const char *label, const struct tree_count *c)
-{
-	buf_addf(out, "%-12s %" PRIu64 " files, %" PRIu64 " bytes\n", label, c->files, c->bytes);
-}
-
-static void inventory_text(struct buf *out, const struct data_facts *f, const struct data_retained *r)
-{
-	buf_addf(out, "%-12s %s\n%-12s %s\n", "host:", f->host, "instance:", f->instance ? f->instance : "-");
-	for (size_t i = 0; i < f->n_base; i++) {
-		const struct data_database *b = &f->base[i];
-
-		buf_addf(out, "%-12s %s (%s%s%s)", i ? "" : "databases:", b->name, state_word(b), b->note ? ": " : "",
-			 b->note ? b->note : "");
-		if (b->bytes >= 0)
-			buf_addf(out, " %" PRId64 " tables, %" PRId64 " bytes", b->tables, b->bytes);
-		buf_addc(out, '\n');
-	}
-	if (f->patients >= 0)
-		buf_addf(out, "%-12s %" PRId64 "\n", "patients:", f->patients);
-	else
-		buf_addf(out, "%-12s not known\n", "patients:");
-	count_line(out, "documents:", &f->documents);
-	count_line(out, "keys:", &f->keys);
-	count_line(out, "backups:", &f->backups);
-	buf_addf(out, "%-12s %s\n", "", f->newest_backup ? f->newest_backup : "-");
-	buf_addf(out, "%-12s %s%s%s%s\n", "in all:", "patient data: ", data_word(f->data), f->trouble ? "; " : "",
-		 f->trouble ? f->trouble : "");
-	if (r->host)
-		buf_addf(out, "%-12s since a purge, to be taken over or destroyed\n", "retained:");
-}
-
-static int run_inventory(struct tool *t, int argc, char **argv, struct err *err)
-{
-	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_INIT;
-	CLEANUP(data_retained_release) struct data_retained r = { 0 };
-	struct err why = ERR_INIT;
-	AUTO_BUF out = BUF_INIT;
-
-	(void)argc;
-	(void)argv;
-	if (data_facts_gather(&f, t, err) < 0)
-		return -1;
-	if (data_retained_read(t, &r, &why) < 0 && why.kind != ERR_ABSENT)
-		log_warn("%s", why.text);
-	if (t->json)
-		inventory_json(&out, &f, &r);
-	else
-		inventory_text(&out, &f, &r);
-	return tool_print(&out, err);
-}
-
 /* ---- authorize, and the same three values for destroy ---- */
 
 static int need_values(struct err *err)
@@ -220,12 +114,14 @@ static int print_question(struct tool *t, struct err *err)
 	AUTO_FREE char *patients = f.patients < 0 ? xstrdup("unknown") : xasprintf("%" PRId64, f.patients);
 	AUTO_FREE char *documents = xasprintf("%" PRIu64, f.documents.files);
 
-	shell_line(&out, "data", data_word(f.data));
+	shell_line(&out, "data", data_state_word(f.data));
 	shell_line(&out, "host", f.host);
 	shell_line(&out, "database", f.base[0].name);
 	shell_line(&out, "patients", patients);
 	shell_line(&out, "documents", documents);
-	shell_line(&out, "backup", f.newest_backup ? f.newest_backup : "-");
+	shell_line(&out, "backup", f.verified_backup ? f.verified_backup : "-");
+	shell_line(&out, "begun", f.begun ? "yes" : "no");
+	shell_line(&out, "verified", f.verified ? f.verified : "-");
 	return tool_print(&out, err);
 }
 
@@ -414,7 +310,7 @@ static const struct opt destroy_opts[] = {
 
 #define CHANGES (VERB_DRY_RUN | VERB_NEEDS_ROOT | VERB_LOCK)
 static const struct verb verbs[] = {
-	{ "inventory", "", "Show what patient data is where.", VERB_JSON, 0, 0, NULL, run_inventory },
+	{ "inventory", "", "Show what patient data is where.", VERB_JSON, 0, 0, NULL, data_inventory },
 	{ "authorize", "", "Consent in advance to the destruction of exactly this data.", CHANGES, 0, 0,
 	  authorize_opts, run_authorize },
 	{ "purge", "", "Decide about the data at purge (called by postrm).", CHANGES, 0, 0, purge_opts, run_purge },

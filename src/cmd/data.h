@@ -17,6 +17,7 @@
 
 struct tree_count {
 	uint64_t files, dirs, bytes;	/* bytes only when counted, not when deleted */
+	uint64_t mounts;		/* places below where something is mounted, among files */
 };
 /* Add up what is below path; a path that is not there counts nothing. Links
  * and mount points below are counted as one file and not entered. ERR_FAIL when
@@ -26,6 +27,27 @@ int tree_measure(const struct root *root, const char *path, struct tree_count *c
  * 0 gone (or was not there); 1 something is left: left names it and why (the first few). */
 int tree_delete(const struct root *root, const char *path, struct tree_count *gone, struct strv *left,
 		struct err *err) MUST_CHECK;
+
+/* ---- which trees are ours (data_places.c) ---- */
+
+/* The directories of [data] KEY, appended. For "documents" also those of [data]
+ * legacy that a property of [data] document-properties points into. doubts
+ * (may be NULL) gets a sentence for a property that names any other directory. */
+void data_places(struct tool *t, const char *key, struct strv *out, struct strv *doubts);
+/* Is path in one of our trees or the state directory? */
+bool data_is_below_ours(struct tool *t, const char *path);
+
+/* The other packages that maintkit knows on this machine: installed, or kept by a purge. */
+struct data_others {
+	struct profile **profile;
+	size_t n;
+};
+void data_others_release(struct data_others *o);
+void data_others_find(struct data_others *o, struct tool *t, struct strv *doubts);
+/* The package that names the same thing, or NULL. Valid as long as o. */
+const char *data_others_database(const struct data_others *o, const char *name);
+const char *data_others_account(const struct data_others *o, const char *id);	/* USER@HOST */
+const char *data_others_tree(const struct data_others *o, const char *path);	/* the same, above or below */
 
 /* ---- the database, by its client (data_db.c) ---- */
 
@@ -62,6 +84,11 @@ struct data_database {
 	enum data_db_state state;
 	int64_t bytes, tables;	/* -1 not known */
 };
+struct data_place {
+	const char *kind;	/* "documents", "exports", ...: static */
+	char *path, *note;	/* note: why it could not be looked at, or NULL */
+	struct tree_count count;
+};
 struct data_facts {
 	char host[256];
 	char *instance;		/* NULL: none made */
@@ -69,8 +96,13 @@ struct data_facts {
 	struct data_database *base;	/* [0] is the main one */
 	size_t n_base;
 	int64_t patients;	/* -1 not known */
-	struct tree_count documents, keys, backups;
+	struct strv copies;	/* other databases that carry this instance's id */
+	struct data_place *place;	/* every tree that is there, for the inventory */
+	size_t n_place;
+	struct tree_count documents, keys, backups;	/* sums */
 	char *newest_backup;
+	char *verified_backup, *verified;	/* newest that was read back and when; NULL: none */
+	struct data_others others;
 	char *trouble;		/* what could not be told, NULL: nothing */
 	enum consent_data data;
 	bool only_backups;	/* data is present, but in backups only, which our keys open */
@@ -82,6 +114,12 @@ struct data_facts {
 #define DATA_FACTS_INIT { .patients = -1 }
 void data_facts_release(struct data_facts *f);
 int data_facts_gather(struct data_facts *f, struct tool *t, struct err *err) MUST_CHECK;
+
+/* ---- the verb (data_inventory.c) ---- */
+
+int data_inventory(struct tool *t, int argc, char **argv, struct err *err);
+/* "none", "present", "unknown" */
+const char *data_state_word(enum consent_data data);
 
 /* ---- records in the state directory (data_record.c) ---- */
 
@@ -121,6 +159,15 @@ int data_begun_read(struct tool *t, struct data_facts *f, struct strv *databases
 
 /* ---- doing it (data_purge.c, data_destroy.c) ---- */
 
+int data_purge(struct tool *t, const char *decision, bool with_backups, struct err *err) MUST_CHECK;
+/* Databases, account, trees, host effects, logs, state; verified gone. */
+int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with_backups,
+		     struct err *err) MUST_CHECK;
+/* Trees without patient data: they go at every purge. Never fails; what is left is told. */
+void data_delete_disposable(struct tool *t, const struct data_facts *f);
+
+/* ---- host effects (data_undo.c) ---- */
+
 /* Another program of ours: beside this one, or where it is installed. To be
  * freed; NULL when it is gone. */
 char *data_find_program(const char *name);
@@ -128,12 +175,8 @@ char *data_find_program(const char *name);
  * a test uses (unset on a real system). env: entries added, NULL-terminated by strv. */
 void data_child_env(struct strv *env);
 
-int data_purge(struct tool *t, const char *decision, bool with_backups, struct err *err) MUST_CHECK;
-/* Databases, account, trees, host effects, logs, state; verified gone. */
-int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with_backups,
-		     struct err *err) MUST_CHECK;
-/* What purge takes away even when the data stays: firewall rules, links, units,
- * disposable trees. Never fails; what is left is told. */
+/* What purge takes away even when the data stays: firewall rules, units, crontab
+ * lines, links and files outside of our trees. Never fails; what is left is told. */
 void data_undo_host(struct tool *t, const struct data_facts *f);
 
 #endif

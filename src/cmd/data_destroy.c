@@ -7,46 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#include "../base/child.h"
-#include "../base/script.h"
-#include "../core/sha256.h"
 #include "data.h"
 
-#define EFFECT_FILE_MAX (16u << 20)
 #define LOCK_WAIT_SQL "SET lock_wait_timeout = 20; "
 #define LOG_DIR "/var/log/maintkit"
-
-/* ---- host effects ---- */
-
-static bool link_is_ours(struct tool *t, const char *path, const char *target)
-{
-	char now[PATH_MAX];
-	const char *name;
-	AUTO_FD int dir = path_open_parent(&t->root, path, 0, &name, NULL);
-	ssize_t n = dir < 0 ? -1 : readlinkat(dir, name, now, sizeof now - 1);
-
-	if (n < 0)
-		return false;
-	now[n] = '\0';
-	return strcmp(now, target) == 0;
-}
-
-static bool file_is_ours(struct tool *t, const char *path, const char *value)
-{
-	AUTO_BUF text = BUF_SECRET_INIT;
-	char hex[SHA256_HEX_SIZE];
-
-	if (strncmp(value, "sha256:", 7) != 0 ||
-	    path_read_file(&t->root, path, &text, EFFECT_FILE_MAX, NULL, NULL) < 0)
-		return false;
-	sha256_hex(text.p, text.len, hex);
-	return strcmp(hex, value + 7) == 0;
-}
 
 static bool is_there(struct tool *t, const char *path)
 {
@@ -55,140 +24,10 @@ static bool is_there(struct tool *t, const char *path)
 	return path_stat(&t->root, path, &st, NULL) == 0;
 }
 
-/* Links and files outside of our own trees; only as we left them. */
-static void undo_path(struct tool *t, const struct effect *e, bool ours)
-{
-	struct err err = ERR_INIT;
-
-	if (!is_there(t, e->id))
-		return;
-	if (!ours || strcmp(e->old, EFFECT_ABSENT) != 0) {
-		log_warn("'%s' was changed since we wrote it: left as it is", e->id);
-		return;
-	}
-	if (path_unlink(&t->root, e->id, &err) < 0 ||
-	    effect_undone(t->profile, &t->root, e->kind, e->id, &err) < 0)
-		log_warn("%s", err.text);
-}
-
-static void run_helper(struct tool *t, const char *program, const char *const *args)
-{
-	AUTO_STRV argv = STRV_INIT;
-	AUTO_STRV env = STRV_INIT;
-	struct child c = { .timeout_ms = 120000 };
-	struct err err = ERR_INIT;
-	int status;
-
-	strv_add(&argv, program);
-	for (; *args; args++)
-		strv_add(&argv, *args);
-	c.argv = (const char *const *)argv.v;
-	data_child_env(&env);
-	c.env = (const char *const *)env.v;
-	c.out_fd = STDERR_FILENO;
-	status = child_run(&c, &err);
-	if (status < 0)
-		log_warn("%s", err.text);
-	else if (status > 0)
-		log_warn("'%s %s' failed with status %d", program, argv.v[1], status);
-	(void)t;
-}
-
-char *data_find_program(const char *name)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
-	if (n > 0) {
-		self[n] = '\0';
-		AUTO_FREE char *dir = path_dirname(self);
-		AUTO_FREE char *beside = xasprintf("%s/%s", dir, name);
-
-		if (access(beside, X_OK) == 0)
-			return MOVE_PTR(beside);
-	}
-	AUTO_FREE char *installed = xasprintf("%s/%s", LIBEXECDIR, name);
-
-	return access(installed, X_OK) == 0 ? MOVE_PTR(installed) : NULL;
-}
-
-void data_child_env(struct strv *env)
-{
-	static const char *const passed[] = { "MAINTKIT_DB_SOCKET", "MAINTKIT_ASSUME_BOOTED" };
-
-	for (const char *const *e = tool_child_env(); *e; e++)
-		strv_add(env, *e);
-	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
-		if (getenv(passed[i]))
-			strv_addf(env, "%s=%s", passed[i], getenv(passed[i]));
-}
-
-/* ufw in a chroot changes the kernel's rules: only on a running system. */
-static void undo_firewall(struct tool *t, const struct data_facts *f)
-{
-	AUTO_FREE char *program = data_find_program("maintkit-firewall");
-	const char *const args[] = { "-p", t->package, "remove", NULL };
-	bool any = false;
-
-	for (size_t i = 0; i < f->n_effects; i++)
-		any = any || strncmp(f->effects[i].kind, "ufw-", 4) == 0;
-	if (!any)
-		return;
-	if (script_is_booted(&t->root, NULL) && program) {
-		run_helper(t, program, args);
-		return;
-	}
-	for (size_t i = 0; i < f->n_effects; i++)
-		if (strcmp(f->effects[i].kind, "ufw-rule") == 0)
-			log_warn("firewall rule left in place: %s; remove it with 'ufw status numbered' and 'ufw delete'",
-				 f->effects[i].id);
-}
-
-static void undo_unit(struct tool *t, const struct effect *e)
-{
-	AUTO_FREE char *root = xasprintf("--root=%s", *t->root.prefix ? t->root.prefix : "/");
-	const char *const running[] = { "disable", "--now", e->id, NULL };
-	const char *const offline[] = { root, "disable", e->id, NULL };
-
-	if (strcmp(e->old, EFFECT_ABSENT) == 0)
-		run_helper(t, "systemctl", script_is_booted(&t->root, NULL) ? running : offline);
-}
-
-static void delete_trees(struct tool *t, const char *key, struct tree_count *gone, struct strv *left)
-{
-	AUTO_STRV paths = STRV_INIT;
-
-	profile_words(t->profile, "data", key, &paths);
-	for (size_t i = 0; i < paths.n; i++) {
-		struct err err = ERR_INIT;
-
-		if (tree_delete(&t->root, paths.v[i], gone, left, &err) < 0)
-			strv_add(left, err.text);
-	}
-}
-
 static void tell_left(const struct strv *left)
 {
 	for (size_t i = 0; i < left->n; i++)
 		log_warn("left: %s", left->v[i]);
-}
-
-void data_undo_host(struct tool *t, const struct data_facts *f)
-{
-	struct tree_count gone = { 0 };
-	AUTO_STRV left = STRV_INIT;
-
-	undo_firewall(t, f);
-	for (size_t i = 0; i < f->n_effects; i++) {
-		const struct effect *e = &f->effects[i];
-
-		if (strcmp(e->kind, "unit") == 0)
-			undo_unit(t, e);
-		else if (strcmp(e->kind, "link") == 0)
-			undo_path(t, e, link_is_ours(t, e->id, e->new_value));
-	}
-	delete_trees(t, "disposable", &gone, &left);
-	tell_left(&left);
 }
 
 /* ---- databases ---- */
@@ -234,9 +73,14 @@ static int drop_accounts(const struct data_facts *f, struct err *err)
 	AUTO_BUF sql = BUF_INIT;
 
 	for (size_t i = 0; i < f->n_effects; i++)
-		if (strcmp(f->effects[i].kind, "db-user") == 0 &&
-		    strcmp(f->effects[i].old, EFFECT_ABSENT) == 0 && !account_sql(&sql, f->effects[i].id))
-			log_warn("database account '%s' is left: its name is odd", f->effects[i].id);
+		if (strcmp(f->effects[i].kind, "db-user") == 0 && strcmp(f->effects[i].old, EFFECT_ABSENT) == 0) {
+			const char *id = f->effects[i].id, *other = data_others_account(&f->others, id);
+
+			if (other)
+				log_warn("database account '%s' is left: the package '%s' uses it too", id, other);
+			else if (!account_sql(&sql, id))
+				log_warn("database account '%s' is left: its name is odd", id);
+		}
 	if (!sql.len)
 		return 0;
 	if (f->db.down) {
@@ -248,22 +92,94 @@ static int drop_accounts(const struct data_facts *f, struct err *err)
 
 /* ---- files ---- */
 
+static void delete_trees(struct tool *t, const struct data_facts *f, const char *key, struct tree_count *gone,
+			 struct strv *left)
+{
+	AUTO_STRV paths = STRV_INIT;
+
+	data_places(t, key, &paths, NULL);
+	for (size_t i = 0; i < paths.n; i++) {
+		const char *other = data_others_tree(&f->others, paths.v[i]);
+		struct err err = ERR_INIT;
+
+		if (other)
+			log_warn("'%s' is left: the package '%s' names it too", paths.v[i], other);
+		else if (tree_delete(&t->root, paths.v[i], gone, left, &err) < 0)
+			strv_add(left, err.text);
+	}
+}
+
+/* The directory that held our trees: what else is in it was not put there by us. */
+static void delete_homes(struct tool *t, struct strv *left)
+{
+	AUTO_STRV paths = STRV_INIT;
+
+	data_places(t, "home", &paths, NULL);
+	for (size_t i = 0; i < paths.n; i++) {
+		AUTO_STRV names = STRV_INIT;
+		struct err err = ERR_INIT;
+		const char *name;
+
+		if (path_list(&t->root, paths.v[i], &names, &err) < 0) {
+			if (err.kind != ERR_ABSENT)
+				strv_add(left, err.text);
+			continue;
+		}
+		for (size_t k = 0; k < names.n; k++)
+			log_warn("'%s/%s' is left: it is not ours; look into it", paths.v[i], names.v[k]);
+		AUTO_FD int dir = names.n ? -1 : path_open_parent(&t->root, paths.v[i], 0, &name, &err);
+
+		if (dir >= 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != EBUSY)
+			strv_addf(left, "%s: %s", paths.v[i], strerror(errno));
+	}
+}
+
+void data_delete_disposable(struct tool *t, const struct data_facts *f)
+{
+	struct tree_count gone = { 0 };
+	AUTO_STRV left = STRV_INIT;
+
+	delete_trees(t, f, "disposable", &gone, &left);
+	tell_left(&left);
+}
+
+/* The configuration last: it leads to the rest, so as long as something is left it stays. */
 static void delete_files(struct tool *t, const struct data_facts *f, bool with_backups,
 			 struct tree_count *gone, struct strv *left)
 {
 	struct tree_count other = { 0 };
 
-	for (size_t i = 0; i < f->n_effects; i++)
-		if (strcmp(f->effects[i].kind, "file") == 0)
-			undo_path(t, &f->effects[i], file_is_ours(t, f->effects[i].id, f->effects[i].new_value));
-	delete_trees(t, "documents", gone, left);
-	delete_trees(t, "keys", &other, left);
-	delete_trees(t, "disposable", &other, left);
-	if (!left->n)
-		delete_trees(t, "home", &other, left);
-	delete_trees(t, "configuration", &other, left);
+	delete_trees(t, f, "documents", gone, left);
+	delete_trees(t, f, "logs", &other, left);
+	delete_trees(t, f, "keys", &other, left);
+	delete_trees(t, f, "disposable", &other, left);
 	if (with_backups)
-		delete_trees(t, "backups", &other, left);
+		delete_trees(t, f, "backups", &other, left);
+	if (left->n)
+		return;
+	delete_homes(t, left);
+	delete_trees(t, f, "configuration", &other, left);
+}
+
+/* What would stop us half-way is looked for before the first byte goes. */
+static int check_writable(struct tool *t, struct err *err)
+{
+	static const char *const keys[] = { "documents", "logs", "keys", "home", "configuration" };
+	AUTO_STRV paths = STRV_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		data_places(t, keys[i], &paths, NULL);
+	for (size_t i = 0; i < paths.n; i++) {
+		AUTO_FD int fd = path_open_dir(&t->root, paths.v[i], 0, NULL);
+		struct statvfs vfs;
+
+		if (fd >= 0 && fstatvfs(fd, &vfs) == 0 && (vfs.f_flag & ST_RDONLY)) {
+			err_set(err, ERR_FAIL, "'%s' lies on a file system that is mounted read-only: nothing was destroyed",
+				paths.v[i]);
+			return -1;
+		}
+	}
+	return 0;
 }
 
 static void delete_logs(struct tool *t)
@@ -300,22 +216,24 @@ static void delete_shared(struct tool *t)
 
 /* ---- proof ---- */
 
-static void check_path(struct tool *t, const char *key, struct strv *left)
+static void check_trees(struct tool *t, const struct data_facts *f, struct strv *left)
 {
+	static const char *const keys[] = { "documents", "logs", "keys", "disposable", "configuration" };
 	AUTO_STRV paths = STRV_INIT;
 
-	profile_words(t->profile, "data", key, &paths);
-	for (size_t i = 0; i < paths.n; i++)
-		if (is_there(t, paths.v[i]))
-			strv_addf(left, "%s: still there", paths.v[i]);
-}
-
-static void check_trees(struct tool *t, struct strv *left)
-{
-	static const char *const keys[] = { "documents", "keys", "disposable", "home", "configuration" };
-
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		check_path(t, keys[i], left);
+		data_places(t, keys[i], &paths, NULL);
+	for (size_t i = 0; i < paths.n; i++) {
+		AUTO_STRV names = STRV_INIT;
+
+		if (!is_there(t, paths.v[i]) || data_others_tree(&f->others, paths.v[i]))
+			continue;
+		/* a mount point cannot be removed; it is empty, then nothing of ours is there */
+		if (path_list(&t->root, paths.v[i], &names, NULL) == 0 && !names.n)
+			log_info("'%s' is empty and stays: something is mounted there", paths.v[i]);
+		else
+			strv_addf(left, "%s: still there", paths.v[i]);
+	}
 }
 
 static int check_databases(const struct data_facts *f, struct strv *left, struct err *err)
@@ -336,6 +254,29 @@ static int check_databases(const struct data_facts *f, struct strv *left, struct
 	return 0;
 }
 
+/* Where a database server keeps what was in a table after the table is gone. */
+static void tell_traces(const struct data_facts *f)
+{
+	AUTO_BUF logs = BUF_INIT;
+	struct err err = ERR_INIT;
+
+	log_info("not within our reach, until it is overwritten or the disk is wiped: InnoDB's system tablespace"
+		 " (ibdata), undo and redo logs (ib_logfile), Aria's logs, the journal of the system, free blocks of the disk");
+	if (f->db.down || data_db_query(&f->db, NULL, "SELECT CONCAT_WS(', ', IF(@@log_bin, 'binary log (PURGE BINARY LOGS)',"
+					" NULL), IF(@@general_log, 'general log', NULL), IF(@@slow_query_log,"
+					" 'slow query log', NULL))", &logs, &err) < 0)
+		return;
+	buf_trim_end(&logs);
+	if (logs.len)
+		log_warn("the server writes logs that hold what was entered: %s; delete them on the server", logs.p);
+}
+
+static void tell_copies(const struct data_facts *f)
+{
+	for (size_t i = 0; i < f->copies.n; i++)
+		log_warn("database '%s' carries the same instance and was not touched: a copy that somebody made", f->copies.v[i]);
+}
+
 static void report(struct tool *t, const struct data_facts *f, bool with_backups, const struct tree_count *gone)
 {
 	AUTO_BUF text = BUF_INIT;
@@ -346,7 +287,8 @@ static void report(struct tool *t, const struct data_facts *f, bool with_backups
 			buf_addf(&text, " database '%s',", f->base[i].name);
 	buf_addf(&text, " %" PRId64 " patients, %" PRIu64 " documents", f->patients < 0 ? 0 : f->patients, gone->files);
 	log_info("%s; checked to be gone", text.p);
-	log_info("what the server's system tablespace, its logs and free blocks of the disk still hold, only wiping the disk removes");
+	tell_copies(f);
+	tell_traces(f);
 	if (f->backups.files && !with_backups)
 		log_info("backups are kept: %" PRIu64 " files, the newest is '%s'; the clinic's key is gone,"
 			 " so only another recipient's opens them", f->backups.files,
@@ -363,15 +305,16 @@ int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with
 	struct tree_count gone = { 0 }, ignored = { 0 };
 	AUTO_STRV left = STRV_INIT;
 
-	if (data_begun_write(t, f, err) < 0 || data_token_spend(t, err) < 0)
+	if (check_writable(t, err) < 0 || data_begun_write(t, f, err) < 0 || data_token_spend(t, err) < 0)
 		return -1;
 	data_undo_host(t, f);
+	data_delete_disposable(t, f);
 	if (drop_databases(f, &left, err) < 0 || drop_accounts(f, err) < 0 ||
 	    check_databases(f, &left, err) < 0 || (!left.n && data_begun_dropped(t, f, err) < 0))
 		return -1;
 	delete_files(t, f, with_backups, &gone, &left);
 	if (!left.n)
-		check_trees(t, &left);
+		check_trees(t, f, &left);
 	if (left.n) {
 		tell_left(&left);
 		err_set(err, ERR_FAIL, "not everything could be destroyed (%zu left)", left.n);

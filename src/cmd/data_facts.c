@@ -20,7 +20,16 @@ void data_facts_release(struct data_facts *f)
 	}
 	free(f->base);
 	free(f->instance);
+	for (size_t i = 0; i < f->n_place; i++) {
+		free(f->place[i].path);
+		free(f->place[i].note);
+	}
+	free(f->place);
+	strv_release(&f->copies);
+	data_others_release(&f->others);
 	free(f->newest_backup);
+	free(f->verified_backup);
+	free(f->verified);
 	free(f->trouble);
 	data_db_release(&f->db);
 	effects_free(f->effects, f->n_effects);
@@ -113,6 +122,41 @@ static void prove_main(struct data_facts *f, struct data_database *b)
 	}
 }
 
+/* Databases under other names with our id: ours was renamed, or somebody made a copy. */
+static void find_copies(struct data_facts *f)
+{
+	AUTO_BUF out = BUF_INIT;
+	AUTO_STRV names = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	if (f->db.down || !f->instance)
+		return;
+	if (data_db_query(&f->db, NULL, "SELECT table_schema FROM information_schema.tables WHERE table_name = 'maintkit_meta'",
+			  &out, &err) < 0) {
+		trouble(f, err.text);
+		return;
+	}
+	strv_split(&names, out.p, "\n");
+	for (size_t i = 0; i < names.n; i++) {
+		AUTO_BUF id = BUF_INIT;
+
+		if (strcmp(names.v[i], f->base[0].name) == 0 ||
+		    data_db_query(&f->db, names.v[i], "SELECT value FROM maintkit_meta WHERE name = 'instance_id'", &id,
+				  NULL) < 0)
+			continue;
+		buf_trim_end(&id);
+		if (strcmp(id.p, f->instance) == 0)
+			strv_add(&f->copies, names.v[i]);
+	}
+	if (f->copies.n && f->base[0].state != DATA_DB_OURS && !f->begun) {
+		AUTO_FREE char *text = xasprintf("database '%s' is not there, but '%s' carries its id; if it was renamed,"
+						 " set [database] name in the package's maintkit.conf", f->base[0].name,
+						 f->copies.v[0]);
+
+		trouble(f, text);
+	}
+}
+
 /* The server cannot be asked. Its data directory can show that there is no such
  * database; when it cannot, one that we never made is taken to be absent. */
 static void look_without_server(struct data_facts *f, struct tool *t, struct data_database *b, bool expected)
@@ -132,6 +176,7 @@ static void look_at(struct data_facts *f, struct tool *t, struct data_database *
 		    const struct strv *proven)
 {
 	struct err err = ERR_INIT;
+	const char *other;
 	int64_t there = 0;
 
 	if (f->dropped) {
@@ -152,6 +197,8 @@ static void look_at(struct data_facts *f, struct tool *t, struct data_database *
 		b->state = DATA_DB_OURS;	/* before its first table was dropped */
 	else if (main)
 		prove_main(f, b);
+	else if ((other = data_others_database(&f->others, b->name)) != NULL)
+		b->note = xasprintf("the package '%s' names it too", other);
 	else if (we_made(f, b->name))
 		b->state = DATA_DB_OURS;
 	else
@@ -181,32 +228,105 @@ static void count_patients(struct data_facts *f, struct tool *t, struct data_dat
 		trouble(f, err.text);
 }
 
-static void measure_trees(struct data_facts *f, struct tool *t, const char *key, struct tree_count *c)
+static void add_place(struct data_facts *f, const char *kind, const char *path, const struct tree_count *c,
+		      const char *note)
 {
-	AUTO_STRV paths = STRV_INIT;
+	if (!c->files && !c->dirs && !note)
+		return;
+	f->place = xreallocarray(f->place, f->n_place + 1, sizeof *f->place);
+	f->place[f->n_place++] = (struct data_place){ kind, xstrdup(path), note ? xstrdup(note) : NULL, *c };
+}
 
-	profile_words(t->profile, "data", key, &paths);
+/* sum NULL: a part of the documents, told of and counted there. */
+static void measure_trees(struct data_facts *f, struct tool *t, const char *key, struct tree_count *sum)
+{
+	AUTO_STRV paths = STRV_INIT, doubts = STRV_INIT;
+
+	data_places(t, key, &paths, &doubts);
+	for (size_t i = 0; i < doubts.n; i++)
+		trouble(f, doubts.v[i]);
 	for (size_t i = 0; i < paths.n; i++) {
+		struct tree_count c = { 0 };
 		struct err err = ERR_INIT;
+		bool failed = tree_measure(&t->root, paths.v[i], &c, &err) < 0;
+		const char *other = sum ? data_others_tree(&f->others, paths.v[i]) : NULL;
+		AUTO_FREE char *shared = other ? xasprintf("'%s' belongs to the package '%s' too", paths.v[i], other) : NULL;
 
-		if (tree_measure(&t->root, paths.v[i], c, &err) < 0)
-			trouble(f, err.text);
+		add_place(f, key, paths.v[i], &c, failed ? err.text : shared);
+		if (!sum)
+			continue;
+		if (failed || (shared && c.files))
+			trouble(f, failed ? err.text : shared);
+		sum->files += c.files;
+		sum->dirs += c.dirs;
+		sum->bytes += c.bytes;
+		sum->mounts += c.mounts;
 	}
+}
+
+/* "verified=2026-11-22T10:00:00Z" in the .info beside a backup (maintkit-backup). */
+static void look_verified(struct data_facts *f, struct tool *t, const char *dir, const char *name)
+{
+	static const char key[] = "\nverified=";
+	AUTO_FREE char *path = xasprintf("%s/%s", dir, name);
+	AUTO_BUF text = BUF_INIT;
+	const char *at, *last = NULL;
+	struct stat st;
+
+	buf_addc(&text, '\n');
+	if (path_read_file(&t->root, path, &text, 65536, NULL, NULL) < 0)
+		return;
+	for (at = text.p; (at = strstr(at, key)); at++)
+		last = at + strlen(key);
+	path[strlen(path) - strlen(".info")] = '\0';
+	AUTO_FREE char *when = last ? xstrndup(last, strcspn(last, "\n")) : NULL;
+
+	if (!when || path_stat(&t->root, path, &st, NULL) < 0 || (f->verified && strcmp(when, f->verified) <= 0))
+		return;
+	free(f->verified);
+	free(f->verified_backup);
+	f->verified = MOVE_PTR(when);
+	f->verified_backup = MOVE_PTR(path);
 }
 
 static void find_backups(struct data_facts *f, struct tool *t)
 {
 	const char *dir = profile_get(t->profile, "data", "backups");
+	AUTO_STRV names = STRV_INIT;
 	struct err err = ERR_INIT;
+	bool failed;
 
 	if (!dir)
 		dir = profile_get(t->profile, "backup", "dir");
 	if (!dir)
 		return;
 	/* backups are never deleted unasked, so not being able to count them is no trouble */
-	if (tree_measure(&t->root, dir, &f->backups, &err) < 0)
+	failed = tree_measure(&t->root, dir, &f->backups, &err) < 0;
+	if (failed)
 		log_warn("%s", err.text);
+	add_place(f, "backups", dir, &f->backups, failed ? err.text : NULL);
 	f->newest_backup = mirror_newest_file(&t->root, dir);
+	if (path_list(&t->root, dir, &names, NULL) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		const char *dot = strrchr(names.v[i], '.');
+
+		if (dot && strcmp(dot, ".info") == 0)
+			look_verified(f, t, dir, names.v[i]);
+	}
+}
+
+static void measure_places(struct data_facts *f, struct tool *t)
+{
+	struct tree_count other = { 0 };
+
+	measure_trees(f, t, "documents", &f->documents);
+	measure_trees(f, t, "exports", NULL);
+	measure_trees(f, t, "incoming", NULL);
+	measure_trees(f, t, "keys", &f->keys);
+	measure_trees(f, t, "logs", &other);
+	measure_trees(f, t, "configuration", &other);
+	find_backups(f, t);
 }
 
 static int read_identity(struct data_facts *f, struct tool *t, struct err *err)
@@ -225,7 +345,7 @@ static int read_identity(struct data_facts *f, struct tool *t, struct err *err)
 int data_facts_gather(struct data_facts *f, struct tool *t, struct err *err)
 {
 	const char *name = profile_require(t->profile, "database", "name", err);
-	AUTO_STRV more = STRV_INIT, proven = STRV_INIT;
+	AUTO_STRV more = STRV_INIT, proven = STRV_INIT, doubts = STRV_INIT;
 
 	if (!name || read_identity(f, t, err) < 0 ||
 	    data_begun_read(t, f, &proven, err) < 0)
@@ -234,28 +354,27 @@ int data_facts_gather(struct data_facts *f, struct tool *t, struct err *err)
 	profile_words(t->profile, "data", "databases", &more);
 	for (size_t i = 0; i < more.n; i++)
 		add_database(f, more.v[i]);
+	data_others_find(&f->others, t, &doubts);
+	for (size_t i = 0; i < doubts.n; i++)
+		trouble(f, doubts.v[i]);
 	data_db_find(&f->db, t);
 	for (size_t i = 0; i < f->n_base; i++)
 		look_at(f, t, &f->base[i], i == 0, &proven);
 	count_patients(f, t, &f->base[0]);
-	measure_trees(f, t, "documents", &f->documents);
-	measure_trees(f, t, "keys", &f->keys);
-	find_backups(f, t);
-	/* A destruction that was begun may have dropped the table that is counted. */
+	if (!f->dropped)
+		find_copies(f);
+	measure_places(f, t);
 	if (f->begun && f->base[0].state == DATA_DB_OURS && f->patients < 0) {
-		free(f->trouble);
+		free(f->trouble);	/* the table that is counted was dropped already */
 		f->trouble = NULL;
-		f->data = CONSENT_DATA_PRESENT;
-	} else if (f->patients > 0 || f->documents.files) {
-		f->data = f->trouble ? CONSENT_DATA_UNKNOWN : CONSENT_DATA_PRESENT;
-	} else {
-		f->data = f->trouble || f->patients < 0 ? CONSENT_DATA_UNKNOWN : CONSENT_DATA_NONE;
 	}
-	/* A database that was lost and made anew is empty: the keys go with nothing
-	 * else then, and without them the backups would be lost as well. */
-	if (f->data == CONSENT_DATA_NONE && f->backups.files && f->keys.files) {
-		f->data = CONSENT_DATA_PRESENT;
-		f->only_backups = true;
-	}
+	const struct consent_found found = {
+		.base = f->base[0].state == DATA_DB_OURS ? CONSENT_BASE_OURS :
+			f->base[0].state == DATA_DB_ABSENT ? CONSENT_BASE_ABSENT : CONSENT_BASE_UNPROVEN,
+		.patients = f->patients, .documents = f->documents.files > 0, .doubt = f->trouble != NULL,
+		.backups = f->backups.files > 0, .keys = f->keys.files > 0, .begun = f->begun,
+	};
+
+	f->data = consent_weigh(&found, &f->only_backups);
 	return 0;
 }

@@ -97,6 +97,7 @@ static int keep(struct tool *t, struct data_facts *f, const struct consent_outco
 		struct err *err)
 {
 	data_undo_host(t, f);
+	data_delete_disposable(t, f);
 	if (data_retained_write(t, f, err) < 0 || profile_save_copy(t->profile, &t->root, err) < 0)
 		return -1;
 	/* a person who now says keep takes an earlier consent back */

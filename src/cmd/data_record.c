@@ -12,7 +12,6 @@
 #define TOKEN "tokens/purge"
 #define RETAINED "retained"
 #define BEGUN "destroying"
-#define CLOCK_SLACK_S 3600
 
 void data_token_release(struct data_token *k)
 {
@@ -65,20 +64,6 @@ static int on_token(const struct strv *f, void *arg, struct err *err)
 	return 0;
 }
 
-/* The first thing that does not fit, or NULL. */
-static const char *misfit(const struct data_token *k, const struct data_facts *f)
-{
-	if (strcmp(k->host, f->host) != 0)
-		return "it names another host";
-	if (strcmp(k->database, f->base[0].name) != 0)
-		return "it names another database";
-	if (strcmp(k->instance, f->instance ? f->instance : "") != 0)
-		return "it was made for another instance of the data";
-	if (f->patients >= 0 && k->patients != f->patients)
-		return "the number of patients has changed since";
-	return NULL;
-}
-
 enum consent_token data_token_judge(struct tool *t, const struct data_facts *f, long long now,
 				    struct buf *why)
 {
@@ -86,7 +71,8 @@ enum consent_token data_token_judge(struct tool *t, const struct data_facts *f, 
 	AUTO_FREE char *path = profile_state_path(t->profile, TOKEN);
 	struct err err = ERR_INIT;
 	struct stat st;
-	const char *wrong;
+	const char *wrong = "";
+	enum consent_token state;
 
 	if (statefile_read(t->profile, &t->root, TOKEN, on_token, &k, &err) < 0) {
 		buf_adds(why, err.text);
@@ -98,17 +84,15 @@ enum consent_token data_token_judge(struct tool *t, const struct data_facts *f, 
 		buf_adds(why, "it is damaged");
 		return CONSENT_TOKEN_WRONG;
 	}
-	wrong = misfit(&k, f);
-	if (wrong) {
-		buf_adds(why, wrong);
-		return CONSENT_TOKEN_WRONG;
-	}
-	/* a clock that was set back would make it valid for ever */
-	if (now >= k.expires || now + CLOCK_SLACK_S < k.made) {
-		buf_adds(why, now >= k.expires ? "it has expired" : "it was made in the future of this clock");
-		return CONSENT_TOKEN_EXPIRED;
-	}
-	return CONSENT_TOKEN_GOOD;
+	const struct consent_paper token = { k.host, k.database, k.instance, k.patients, k.made, k.expires };
+	const struct consent_paper machine = {
+		.host = f->host, .database = f->base[0].name, .instance = f->instance ? f->instance : "",
+		.patients = f->patients,
+	};
+
+	state = consent_check(&token, &machine, now, &wrong);
+	buf_adds(why, wrong);
+	return state;
 }
 
 int data_token_spend(struct tool *t, struct err *err)

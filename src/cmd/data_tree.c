@@ -90,9 +90,10 @@ static int visit_dir(struct walk *w, int dir, dev_t device, const char *name)
 		note(w, name, fd < 0 ? strerror(errno) : "something is mounted there");
 		if (fd < 0 && !w->delete)
 			return err_sys(w->err, errno, "'%s/%s'", w->path.p, name);
+		w->count->mounts += fd >= 0;
+		w->count->files++;
 		if (fd >= 0)
 			close(fd);
-		w->count->files++;
 		return 0;
 	}
 	buf_addf(&w->path, "/%s", name);
@@ -238,8 +239,9 @@ static int walk_top(struct walk *w, const struct root *root, const char *path)
 	if (walk_dir(w, fd, st.st_dev) < 0)
 		return -1;
 	w->count->dirs++;
-	if (w->delete && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT && !w->left->n)
-		note(w, NULL, errno == EBUSY ? "is a mount point (now empty)" : strerror(errno));
+	/* a mount point stays (EBUSY); whether it is empty is looked at afterwards */
+	if (w->delete && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != EBUSY && !w->left->n)
+		note(w, NULL, strerror(errno));
 	if (w->delete)
 		fsync(parent);	/* not checked: whether it is gone is looked at afterwards */
 	return 0;

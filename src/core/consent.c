@@ -1,11 +1,66 @@
 /* What a purge does with the data: the decision table, and nothing else.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include <string.h>
+
 #include "consent.h"
 
 #define OK 0
 #define FAILED 2	/* destruction was asked for and did not happen */
 #define REFUSED 4	/* consent that does not fit this machine */
+
+#define CLOCK_SLACK_S 3600
+
+enum consent_data consent_weigh(const struct consent_found *f, bool *only_backups)
+{
+	*only_backups = false;
+	/* a destruction that was begun may have dropped the table that is counted */
+	if (f->begun && f->base == CONSENT_BASE_OURS && f->patients < 0)
+		return CONSENT_DATA_PRESENT;
+	if (f->doubt || f->patients < 0 || f->base == CONSENT_BASE_UNPROVEN)
+		return CONSENT_DATA_UNKNOWN;
+	if (f->patients > 0 || f->documents)
+		return CONSENT_DATA_PRESENT;
+	/* A database that was lost and made anew is empty: the keys go with nothing
+	 * else then, and without them the backups would be lost as well. */
+	*only_backups = f->backups && f->keys;
+	return *only_backups ? CONSENT_DATA_PRESENT : CONSENT_DATA_NONE;
+}
+
+/* The first thing that does not fit, or NULL. */
+static const char *misfit(const struct consent_paper *token, const struct consent_paper *machine)
+{
+	if (strcmp(token->host, machine->host) != 0)
+		return "it names another host";
+	if (strcmp(token->database, machine->database) != 0)
+		return "it names another database";
+	if (strcmp(token->instance, machine->instance) != 0)
+		return "it was made for another instance of the data";
+	if (machine->patients >= 0 && token->patients != machine->patients)
+		return "the number of patients has changed since";
+	return NULL;
+}
+
+enum consent_token consent_check(const struct consent_paper *token, const struct consent_paper *machine,
+				 long long now, const char **why)
+{
+	const char *wrong = misfit(token, machine);
+
+	if (wrong) {
+		*why = wrong;
+		return CONSENT_TOKEN_WRONG;
+	}
+	if (now >= token->expires) {
+		*why = "it has expired";
+		return CONSENT_TOKEN_EXPIRED;
+	}
+	/* a clock that was set back would make it valid for ever */
+	if (now + CLOCK_SLACK_S < token->made) {
+		*why = "it was made in the future of this clock";
+		return CONSENT_TOKEN_EXPIRED;
+	}
+	return CONSENT_TOKEN_GOOD;
+}
 
 static struct consent_outcome outcome(enum consent_action action, int status, enum consent_why why)
 {

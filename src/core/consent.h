@@ -9,6 +9,7 @@
 #define MAINTKIT_CONSENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum consent_data {
 	CONSENT_DATA_NONE,	/* surely no patient data */
@@ -19,9 +20,40 @@ enum consent_asked { CONSENT_ASKED_NOTHING, CONSENT_ASKED_KEEP, CONSENT_ASKED_AR
 enum consent_token {
 	CONSENT_TOKEN_ABSENT,	/* none, or spent */
 	CONSENT_TOKEN_GOOD,
-	CONSENT_TOKEN_WRONG,	/* another host, database, instance or patient count */
+	CONSENT_TOKEN_WRONG,	/* damaged, or another host, database, instance or patient count */
 	CONSENT_TOKEN_EXPIRED,
 };
+
+/* ---- is there patient data? ---- */
+
+enum consent_base {
+	CONSENT_BASE_ABSENT,	/* surely no such database */
+	CONSENT_BASE_OURS,
+	CONSENT_BASE_UNPROVEN,	/* the server is down, or whose it is cannot be proven */
+};
+struct consent_found {
+	enum consent_base base;
+	int64_t patients;	/* -1: could not be counted */
+	bool documents;		/* at least one file */
+	bool doubt;		/* something could not be looked at */
+	bool backups, keys;	/* backups, and the keys that open them */
+	bool begun;		/* a destruction was begun: the table that is counted may be gone */
+};
+/* *only_backups: there is nothing but backups, and keys that would be lost for them. */
+enum consent_data consent_weigh(const struct consent_found *f, bool *only_backups);
+
+/* ---- does a token fit? ---- */
+
+struct consent_paper {		/* a token, or the machine as it is now */
+	const char *host, *database, *instance;
+	int64_t patients;	/* of the machine: -1 not known, and then not compared */
+	long long made, expires;	/* of the token: seconds since 1970 */
+};
+/* *why: the first thing that does not fit (static text); unchanged when it is good. */
+enum consent_token consent_check(const struct consent_paper *token, const struct consent_paper *machine,
+				 long long now, const char **why);
+
+/* ---- what happens ---- */
 
 struct consent_case {
 	enum consent_data data;
