@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-#include "../base/atomic.h"
-#include "../base/child.h"
-
 const char *app_opt_version, *app_opt_cert, *app_opt_key;
 bool app_opt_if_missing;
 static bool opt_disable;
@@ -26,25 +23,6 @@ static const struct opt certificate_opts[] = {
 	{ "key", 0, OPT_STRING, &app_opt_key, "FILE", "its private key, PEM, not encrypted" },
 	{ 0 },
 };
-
-/* "systemctl disable" works without a running manager too, in a chroot. */
-static int disable(const struct app *a, struct err *err)
-{
-	AUTO_FREE char *mark = profile_state_path(a->profile, "app.disabled");
-	const char *argv[] = { "systemctl", "disable", a->unit, NULL };
-	AUTO_BUF said = BUF_INIT;
-	struct child c = { .argv = argv, .out = &said, .errs = &said };
-	struct atomic_opts opts = ATOMIC_OPTS_INIT;
-
-	if (root_is_foreign(a->root))
-		return err_set(err, ERR_BACKEND, "cannot disable a unit of the system in '%s'", a->root->prefix);
-	/* the mark first: a crash in between must not leave it off for good */
-	opts.mode = 0600;
-	if (atomic_replace(a->root, mark, "", 0, &opts, err) < 0 || child_check(&c, err) < 0)
-		return -1;
-	log_info("disabled '%s'", a->unit);
-	return 0;
-}
 
 static int deactivate(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
 {
@@ -66,7 +44,7 @@ static int deactivate(struct tool *t, int argc UNUSED, char **argv UNUSED, struc
 	} else {
 		log_info("nothing to stop: %s", why);
 	}
-	return opt_disable ? disable(&a, err) : 0;
+	return opt_disable ? app_unit_disable(&a, err) : 0;
 }
 
 /* After a change that was called off (postinst abort-*): run again what was
@@ -107,6 +85,8 @@ static const struct verb verbs[] = {
 	  VERB_DRY_RUN | VERB_DEFER | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, version_opts, app_activate },
 	{ "deactivate", "", "stop serving; code, configuration and data stay",
 	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, deactivate_opts, deactivate },
+	{ "hand-over", "", "make way for a package that is not built on maintkit: stop, disable, give it the settings",
+	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, NULL, app_hand_over },
 	{ "resume", "", "run again what was served before a change that was called off",
 	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, NULL, resume },
 	{ "certificate", "", "make or take over the certificate of the https port",

@@ -4,6 +4,7 @@
  * Layout (CODE and BASE are [app] code and base):
  *	CODE/VERSION/CONTEXT/		unpacked code, root-owned
  *	CODE/VERSION/CONTEXT.deployed	"SHA256-OF-WAR javax|jakarta": written last
+ *	CODE/VERSION/release		what data that code reads (ext/release.h), for "guard start-check"
  *	BASE/{conf,lib,webapps,work,temp,logs}
  *	STATE/app.env			environment file of the unit
  *	STATE/app.active		record: version, previous version, inputs, Tomcat's home
@@ -45,6 +46,8 @@ void app_close(struct app *a);
 /* Find Tomcat's code: the one in use if it is still there, else the first of
  * [app] tomcat. Fills home and major. */
 int app_find_tomcat(struct app *a, struct err *err) MUST_CHECK;
+/* dpkg-query -f FORMAT of our package; nothing when dpkg does not know it. */
+int app_dpkg_query(const struct app *a, const char *format, struct buf *out, struct err *err) MUST_CHECK;
 int app_write_active(const struct app *a, const char *version, const char *inputs, struct err *err) MUST_CHECK;
 /* The path with the root in front, for programs we run; to be freed. */
 char *app_host_path(const struct app *a, const char *path);
@@ -77,6 +80,12 @@ int app_unit_stop(const struct app *a, struct err *err) MUST_CHECK;
 /* Until https answers: 0; 1 when time was up with the unit still running. */
 int app_unit_wait(const struct app *a, struct err *err) MUST_CHECK;
 
+/* app_handover.c: what was handed over to a package that is not built on
+ * maintkit comes back; nothing when nothing was. */
+int app_take_back(const struct app *a, struct err *err) MUST_CHECK;
+/* Also not started at boot any more, until the next activation. */
+int app_unit_disable(const struct app *a, struct err *err) MUST_CHECK;
+
 /* app_certificate.c: "subject", "not after" of the certificate in force; strings to be freed. */
 int app_certificate_describe(const struct app *a, char **subject, char **until, struct err *err) MUST_CHECK;
 
@@ -84,6 +93,7 @@ int app_certificate_describe(const struct app *a, char **subject, char **until, 
 int app_deploy(struct tool *t, int argc, char **argv, struct err *err);
 int app_activate(struct tool *t, int argc, char **argv, struct err *err);
 int app_certificate(struct tool *t, int argc, char **argv, struct err *err);
+int app_hand_over(struct tool *t, int argc, char **argv, struct err *err);
 int app_status(struct tool *t, int argc, char **argv, struct err *err);
 extern const char *app_opt_version, *app_opt_cert, *app_opt_key;
 extern bool app_opt_if_missing;

@@ -126,7 +126,7 @@ int app_activate(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err
 			 strcmp(a.version, a.active.version) == 0 ? " (as now)" : "");
 		return 0;
 	}
-	if (app_instance_write(&a, err) < 0)
+	if (app_take_back(&a, err) < 0 || app_instance_write(&a, err) < 0)
 		return -1;
 	inputs = app_instance_inputs(&a, err);
 	if (!inputs || app_unit_read(&a, a.unit, &u, err) < 0)

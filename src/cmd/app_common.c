@@ -73,11 +73,11 @@ static int read_contexts(struct app *a, struct err *err)
 	return 0;
 }
 
-/* The version that dpkg has unpacked; "" when it does not know the package. */
-static int dpkg_version(const struct app *a, struct buf *out, struct err *err)
+/* A field, or several, of the package that dpkg has unpacked; "" when it does not know it. */
+int app_dpkg_query(const struct app *a, const char *format, struct buf *out, struct err *err)
 {
 	AUTO_FREE char *admindir = app_host_path(a, "/var/lib/dpkg");
-	const char *argv[] = { "dpkg-query", "--admindir", admindir, "-W", "-f", "${Version}",
+	const char *argv[] = { "dpkg-query", "--admindir", admindir, "-W", "-f", format,
 			       profile_package(a->profile), NULL };
 	struct child c = { .argv = argv, .out = out };
 	AUTO_BUF errs = BUF_INIT;
@@ -108,7 +108,7 @@ int app_open(struct app *a, struct tool *t, const char *version, enum app_versio
 	if (!version && which != APP_DPKG_VERSION && a->active.version[0])
 		version = a->active.version;
 	if (!version && which != APP_ANY_VERSION) {
-		if (dpkg_version(a, &known, err) < 0)
+		if (app_dpkg_query(a, "${Version}", &known, err) < 0)
 			return -1;
 		if (known.len == 0)
 			return err_set(err, ERR_USAGE, "dpkg does not know a version of '%s'; give --version",

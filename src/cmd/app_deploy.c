@@ -19,6 +19,7 @@
 #include "../base/atomic.h"
 #include "../base/child.h"
 #include "../core/sha256.h"
+#include "../ext/release.h"
 
 #define READ_BLOCK 65536
 #define CONVERT_MS (30 * 60 * 1000)	/* a WAR of 300 MB on a slow machine */
@@ -288,6 +289,25 @@ static int ensure_context(const struct app *a, const struct webapp_context *c, c
 	return 0;
 }
 
+/* What this code reads, beside it: the package that dpkg knows may be another
+ * one by the time that the code is started. */
+static int note_release(const struct app *a, struct err *err)
+{
+	AUTO_FREE char *dir = xasprintf("%s/%s", a->code, a->dirname);
+	AUTO_BUF text = BUF_INIT;
+	AUTO_STRV f = STRV_INIT;
+
+	if (a->t->dry_run)
+		return 0;
+	/* a letter in front of each, because strv_split leaves empty parts out */
+	if (app_dpkg_query(a, "v${Version}\nl${Maintkit-Level}\nr${Maintkit-Reads}\n", &text, err) < 0)
+		return -1;
+	strv_split(&f, text.p, "\n");
+	if (f.n < 3 || !f.v[1][1] || !f.v[2][1])
+		return release_forget(a->root, dir, err);
+	return release_write(a->root, dir, f.v[0] + 1, f.v[1] + 1, f.v[2] + 1, err);
+}
+
 int app_deploy(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
 {
 	AUTO_APP a = APP_INIT;
@@ -307,5 +327,5 @@ int app_deploy(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *
 			return -1;
 		}
 	}
-	return 0;
+	return note_release(&a, err);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../core/json.h"
+#include "../ext/backups.h"
 #include "../ext/dpkgver.h"
 #include "../ext/mirror.h"
 #include "../ext/pending.h"
@@ -37,9 +38,11 @@ static int incoming(struct guard_incoming *in, const char *what, struct err *err
 static void words(struct buf *text, const struct guard *g, const struct policy_incoming *in,
 		  const struct policy_result *r, struct tool *t)
 {
-	AUTO_FREE char *backup = g->state.backup_dir ? mirror_newest_file(&t->root, g->state.backup_dir) : NULL;
+	struct policy_backup backup = { NULL };
+	bool way_out = r->verdict == POLICY_REFUSE && backups_way_out(&t->root, &g->state, r, &backup);
 
-	policy_text(text, &g->state, in, r, backup, language());
+	policy_text(text, &g->state, in, r, way_out ? &backup : NULL, language());
+	free(backup.file);
 	buf_trim_end(text);
 }
 
@@ -168,7 +171,9 @@ static int run_start_check(struct tool *t, int argc, char **argv, struct err *er
 	(void)argv;
 	if (schema_pending(t, err) < 0)
 		return -1;
-	if (guard_incoming_installed(&in, t, &why) < 0) {
+	if (guard_incoming_served(&in, t, &why) < 0 && why.kind != ERR_ABSENT)
+		log_warn("%s; what dpkg has unpacked is judged instead", why.text);
+	if (!in.version && guard_incoming_installed(&in, t, &why) < 0) {
 		/* Not knowing is no reason to keep a clinic's program down. */
 		log_warn("which version is installed cannot be told: %s", why.text);
 		return 0;

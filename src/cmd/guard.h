@@ -46,6 +46,11 @@ int guard_incoming_file(struct guard_incoming *in, const char *path, bool contro
 /* What dpkg has installed; ERR_ABSENT: not installed, ERR_BACKEND: no dpkg to ask. */
 int guard_incoming_installed(struct guard_incoming *in, struct tool *t, struct err *err) MUST_CHECK;
 
+/* The code that is activated, which may be another than dpkg's: an upgrade that
+ * stopped half-way has the new package and the old code. ERR_ABSENT: none, or
+ * it was deployed without saying what it reads. */
+int guard_incoming_served(struct guard_incoming *in, struct tool *t, struct err *err) MUST_CHECK;
+
 /* Run dpkg-query -W below the tool's root with this format; out gets its lines. */
 int guard_dpkg_query(struct tool *t, const char *format, const char *const *patterns, size_t n,
 		     struct buf *out, struct err *err) MUST_CHECK;

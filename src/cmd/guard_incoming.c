@@ -9,11 +9,14 @@
 
 #include "../base/child.h"
 #include "../ext/debfile.h"
+#include "../core/webapp.h"
 #include "../ext/dpkgver.h"
+#include "../ext/release.h"
 #include "guard.h"
 
 #define CONTROL_MAX (1u << 20)
 #define QUERY_MS 20000
+#define SERVER_XML_MAX (1u << 20)
 
 void guard_incoming_release(struct guard_incoming *in)
 {
@@ -118,5 +121,48 @@ int guard_incoming_installed(struct guard_incoming *in, struct tool *t, struct e
 	in->version = xstrdup(line.v[0] + 1);
 	in->level = line.v[1][1] ? xstrdup(line.v[1] + 1) : NULL;
 	in->reads = line.v[2][1] ? xstrdup(line.v[2] + 1) : NULL;
+	return 0;
+}
+
+/* The directory below `code` that server.xml serves from: its replacement is
+ * what switches the code (app_instance.c). NULL: it names none. To be freed. */
+static char *served_directory(const char *code, const char *xml)
+{
+	AUTO_BUF start = BUF_INIT;
+	const char *at;
+	size_t len;
+
+	buf_adds(&start, "docBase=\"");
+	webapp_xml_escape(&start, code);
+	buf_adds(&start, "/");
+	at = strstr(xml, start.p);
+	if (!at)
+		return NULL;
+	at += start.len;
+	len = strcspn(at, "/\"");
+	return at[len] == '/' && len ? xasprintf("%s/%.*s", code, (int)len, at) : NULL;
+}
+
+int guard_incoming_served(struct guard_incoming *in, struct tool *t, struct err *err)
+{
+	const char *code = profile_get(t->profile, "app", "code");
+	const char *base = profile_get(t->profile, "app", "base");
+	CLEANUP(release_release) struct release r = { NULL };
+	AUTO_FREE char *xml = base ? xasprintf("%s/conf/server.xml", base) : NULL;
+	AUTO_FREE char *dir = NULL;
+	AUTO_BUF text = BUF_INIT;
+
+	if (!code || !xml)
+		return err_set(err, ERR_ABSENT, "'%s' serves no web application", t->package);
+	if (path_read_file(&t->root, xml, &text, SERVER_XML_MAX, NULL, err) < 0)
+		return -1;
+	dir = served_directory(code, text.p);
+	if (!dir)
+		return err_set(err, ERR_ABSENT, "'%s' names no code below '%s'", xml, code);
+	if (release_read(&t->root, dir, &r, err) < 0)
+		return -1;
+	in->version = MOVE_PTR(r.version);
+	in->level = MOVE_PTR(r.level);
+	in->reads = MOVE_PTR(r.reads);
 	return 0;
 }

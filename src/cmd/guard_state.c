@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../ext/mirror.h"
@@ -87,8 +88,9 @@ static int read_evidence(struct guard *g, struct tool *t, struct err *err)
 		    floor <= g->in_db.min_level)
 			continue;
 		g->in_db.min_level = floor;
+		g->in_db.since = time(NULL);
 		free(g->in_db.reason);
-		g->in_db.reason = xstrdup(reason);
+		g->in_db.reason = xasprintf("%s (found in the database on that day)", reason);
 	}
 	return 0;
 }
@@ -145,6 +147,22 @@ static void set_text(char **field, const char *value)
 	*field = xstrdup(value);
 }
 
+/* What a backup needs, for the hook, which reads no profile. A server that is
+ * down now is where it was. */
+static void note_backup_needs(struct guard *g, struct tool *t)
+{
+	const char *own = profile_get(t->profile, "pgp", "public-copy");
+
+	if (g->db) {
+		free(g->state.db_socket);
+		g->state.db_socket = db_socket(g->db);
+	}
+	strv_release(&g->state.backup_keys);
+	if (own)
+		strv_add(&g->state.backup_keys, own);
+	profile_words(t->profile, "backup", "recipients", &g->state.backup_keys);
+}
+
 int guard_gather(struct guard *g, struct tool *t, struct err *err)
 {
 	const char *backups = profile_get(t->profile, "backup", "dir");
@@ -157,6 +175,7 @@ int guard_gather(struct guard *g, struct tool *t, struct err *err)
 	set_text(&g->state.lineage, profile_get(t->profile, "guard", "lineage"));
 	set_text(&g->state.title, profile_get(t->profile, "package", "title"));
 	set_text(&g->state.backup_dir, backups ? backups : profile_get(t->profile, "data", "backups"));
+	note_backup_needs(g, t);
 	guard_environment(&g->state, t);
 	return 0;
 }

@@ -18,12 +18,14 @@
 #include <unistd.h>
 
 #include "../base/log.h"
+#include "../ext/backups.h"
 #include "../ext/debfile.h"
 #include "../ext/mirror.h"
 #include "hook.h"
 
-#define FIRST_MS 1000	/* until the list of .debs is there, and for each .deb that is not by name ours */
+#define WAIT_MS 100	/* until the list of .debs is there, and for each .deb that is not by name ours */
 #define OURS_MS 1000	/* for a .deb whose name says it is about us: a slow disk must not open the guard */
+#define STATUS_MAX (256u << 20)
 #define ALLOW_STATUS 0
 #define REFUSE_STATUS 4
 
@@ -35,30 +37,66 @@ struct guarded {
 /* What was found out so far: a .deb that hangs must not undo a refusal. */
 static volatile sig_atomic_t verdict = ALLOW_STATUS;
 
-/* Only what a signal handler may do. */
-static void on_timeout(int signo)
+/* Nanoseconds that we stood in the queue for a processor; 0 when the kernel does
+ * not tell (proc(5), schedstat: "TIME-ON-CPU WAITING RUNS"). */
+static long long time_queued(void)
 {
-	static const char text[] = "maintkit-hook: warning: gave up after too long a wait; nothing was checked further\n";
+	char text[96];
+	int fd = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	long long sum = 0;
+	const char *p;
 
-	(void)signo;
-	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
-		_exit(verdict);
-	_exit(verdict);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	p = strchr(text, ' ');
+	for (p = p ? p + 1 : ""; *p >= '0' && *p <= '9'; p++)
+		sum = sum * 10 + (*p - '0');
+	return sum;
 }
 
-static void arm(long ms)
+static long long queued_at_start;
+
+static void set_timer(long long ms)
 {
 	struct itimerval t = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
 
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
+static void arm(long ms)
+{
+	queued_at_start = time_queued();
+	set_timer(ms);
+}
+
+/* Only what a signal handler may do. Time in which others had the processors is
+ * given back: a busy machine must not open the guard. */
+static void on_timeout(int signo)
+{
+	static const char text[] = "maintkit-hook: warning: gave up after too long a wait; nothing was checked further\n";
+	long long queued = time_queued(), lost = (queued - queued_at_start) / 1000000;
+
+	(void)signo;
+	if (lost > 0) {
+		queued_at_start = queued;
+		set_timer(lost);
+		return;
+	}
+	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+		_exit(verdict);
+	_exit(verdict);
+}
+
 static void watch(void)
 {
-	struct sigaction a = { .sa_handler = on_timeout };
+	struct sigaction a = { .sa_handler = on_timeout, .sa_flags = SA_RESTART };
 
 	sigaction(SIGALRM, &a, NULL);
-	arm(FIRST_MS);
+	arm(WAIT_MS);
 }
 
 static void guarded_release(struct guarded *g)
@@ -120,15 +158,17 @@ static enum policy_lang language(void)
 static int decide(const struct root *root, const struct policy_state *s, const struct policy_incoming *in,
 		  bool no_act)
 {
-	AUTO_FREE char *backup = NULL;
+	struct policy_backup backup = { NULL };
 	AUTO_BUF text = BUF_INIT;
 	struct policy_result r;
+	bool way_out;
 
 	policy_decide(s, in, time(NULL), false, &r);
 	if (r.verdict == POLICY_ALLOW && r.why != POLICY_BY_ALLOWANCE)
 		return ALLOW_STATUS;
-	backup = s->backup_dir ? mirror_newest_file(root, s->backup_dir) : NULL;
-	policy_text(&text, s, in, &r, backup, language());
+	way_out = r.verdict == POLICY_REFUSE && backups_way_out(root, s, &r, &backup);
+	policy_text(&text, s, in, &r, way_out ? &backup : NULL, language());
+	free(backup.file);
 	buf_trim_end(&text);
 	if (r.verdict == POLICY_REFUSE && !no_act) {
 		log_error("%s", text.p);
@@ -136,6 +176,20 @@ static int decide(const struct root *root, const struct policy_state *s, const s
 	}
 	log_warn("%s", text.p);
 	return ALLOW_STATUS;
+}
+
+/* A package that is let in: what its coming means, and what it will stop at. */
+static void tell_ahead(const struct root *root, const struct policy_state *s, const struct policy_incoming *in)
+{
+	AUTO_BUF text = BUF_INIT;
+	struct policy_result r;
+
+	policy_decide(s, in, time(NULL), false, &r);
+	if (r.kind == POLICY_LEGACY) {
+		policy_handover_text(&text, s, in, language());
+		log_info("%s", text.p);
+	}
+	hook_preflight(root, s, in, &r, language());
 }
 
 /* A file that dpkg itself will not be able to read is dpkg's to complain about. */
@@ -162,8 +216,11 @@ static int check_deb(const struct root *root, const struct guarded *g, const cha
 	AUTO_FREE char *level = debfile_field(control.p, "Maintkit-Level");
 	AUTO_FREE char *reads = debfile_field(control.p, "Maintkit-Reads");
 	struct policy_incoming in = { version ? version : "", level, reads };
+	int status = decide(root, s, &in, no_act);
 
-	return decide(root, s, &in, no_act);
+	if (status == ALLOW_STATUS)
+		tell_ahead(root, s, &in);
+	return status;
 }
 
 /* The ones with our name first, so that a time limit met among 500 others
@@ -175,10 +232,42 @@ static int check_all(const struct root *root, const struct guarded *g, const str
 			if (named_like_ours(g, plan->debs.v[i]) != (bool)ours ||
 			    (plan->packages.n && !state_of(g, plan->packages.v[i])))
 				continue;
-			arm(ours ? OURS_MS : FIRST_MS);
+			arm(ours ? OURS_MS : WAIT_MS);
 			if (check_deb(root, g, plan->debs.v[i], plan->no_act) == REFUSE_STATUS)
 				verdict = REFUSE_STATUS;
 		}
+	return verdict;
+}
+
+struct configuring {
+	const struct root *root;
+	const struct guarded *g;
+	bool no_act;
+};
+
+static void on_unpacked(void *arg, const char *package, const struct policy_incoming *in)
+{
+	const struct configuring *c = arg;
+	const struct policy_state *s = state_of(c->g, package);
+
+	if (s && decide(c->root, s, in, c->no_act) == REFUSE_STATUS)
+		verdict = REFUSE_STATUS;
+}
+
+static int check_unpacked(const struct root *root, const struct guarded *g, const struct hook_plan *plan,
+			  const struct strv *names, struct err *err)
+{
+	AUTO_FREE char *path = xasprintf("%s/status", plan->admindir);
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct configuring c = { root, g, plan->no_act };
+	AUTO_BUF text = BUF_INIT;
+
+	if (fd < 0)
+		return err_sys(err, errno, "'%s'", path);
+	arm(OURS_MS);
+	if (buf_read_fd(&text, fd, STATUS_MAX, err) < 0)
+		return -1;
+	hook_unpacked(plan, text.p, names, on_unpacked, &c);
 	return verdict;
 }
 
@@ -193,7 +282,9 @@ static int check_plan(const struct hook_plan *plan, struct err *err)
 	if (!names.n)
 		return ALLOW_STATUS;
 	read_mirrors(&g, &root, &names);
-	return g.n ? check_all(&root, &g, plan) : ALLOW_STATUS;
+	if (!g.n)
+		return ALLOW_STATUS;
+	return plan->configures ? check_unpacked(&root, &g, plan, &names, err) : check_all(&root, &g, plan);
 }
 
 static int run_dpkg(struct err *err)

@@ -44,6 +44,9 @@ void hook_plan_release(struct hook_plan *p)
 	p->root = NULL;
 	strv_release(&p->debs);
 	strv_release(&p->packages);
+	strv_release(&p->configure);
+	free(p->admindir);
+	p->admindir = NULL;
 }
 
 static char *below(const char *cwd, const char *path)
@@ -80,8 +83,8 @@ static void add_tree(struct hook_plan *p, const char *dir, int depth)
 }
 
 struct parsed {
-	bool installs, recursive, no_act;
-	const char *root;
+	bool installs, recursive, no_act, configures, all;
+	const char *root, *admindir;
 };
 
 static void long_option(struct parsed *o, const char *name, size_t len, const char *value)
@@ -94,6 +97,12 @@ static void long_option(struct parsed *o, const char *name, size_t len, const ch
 		o->recursive = true;
 	else if (strcmp(n, "no-act") == 0 || strcmp(n, "dry-run") == 0 || strcmp(n, "simulate") == 0)
 		o->no_act = true;
+	else if (strcmp(n, "configure") == 0)
+		o->configures = true;
+	else if (strcmp(n, "pending") == 0)
+		o->all = true;
+	else if (value && strcmp(n, "admindir") == 0)
+		o->admindir = value;
 	else if (value && (strcmp(n, "root") == 0 || strcmp(n, "instdir") == 0))
 		o->root = value;
 }
@@ -106,6 +115,8 @@ static bool short_options(struct parsed *o, const char *word)
 			o->installs = true;
 		else if (*word == 'R')
 			o->recursive = true;
+		else if (*word == 'a')
+			o->all = true;
 		else if (*word == 'D')
 			return word[1] == '\0';
 	}
@@ -138,6 +149,13 @@ int hook_parse_dpkg(struct hook_plan *p, char **argv, const char *cwd, const cha
 	}
 	p->no_act = o.no_act;
 	p->root = o.root ? below(cwd, o.root) : xstrdup("");
+	if (o.configures) {
+		p->configures = true;
+		p->admindir = o.admindir ? below(cwd, o.admindir) : xasprintf("%s/var/lib/dpkg", p->root);
+		for (; !o.all && *argv; argv++)
+			strv_add(&p->configure, *argv);
+		return 1;
+	}
 	if (!o.installs)
 		return 0;
 	for (; *argv && p->debs.n < FILES_MAX; argv++) {
@@ -224,7 +242,8 @@ int hook_plan_dpkg(struct hook_plan *p, struct err *err)
 	char cwd[PATH_MAX];
 	pid_t dpkg;
 
-	if (action && strcmp(action, "install") != 0 && strcmp(action, "unpack") != 0)
+	if (action && strcmp(action, "install") != 0 && strcmp(action, "unpack") != 0 &&
+	    strcmp(action, "configure") != 0)
 		return 0;
 	dpkg = find_dpkg();
 	if (dpkg < 0)

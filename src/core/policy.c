@@ -30,6 +30,8 @@ void policy_state_release(struct policy_state *s)
 	free(s->env_floor);
 	free(s->env_note);
 	free(s->backup_dir);
+	free(s->db_socket);
+	strv_release(&s->backup_keys);
 	*s = (struct policy_state){ 0 };
 }
 
@@ -236,6 +238,17 @@ void policy_decide(const struct policy_state *s, const struct policy_incoming *i
 		r->why = POLICY_BY_ALLOWANCE;
 		r->verdict = POLICY_ALLOW;
 	}
+}
+
+bool policy_backup_helps(const struct policy_state *s, const struct policy_result *r,
+			 const struct policy_backup *b)
+{
+	if (!b->levels_known)	/* made over a database without levels: by its age */
+		return s->since > 0 && b->made > 0 && b->made < s->since;
+	if (r->kind == POLICY_UNKNOWN || r->level < b->min_level)
+		return false;
+	return r->kind == POLICY_LEGACY || !b->schema_level ||
+	       (b->schema_level >= r->reads_min && b->schema_level <= r->reads_max);
 }
 
 const char *policy_why_name(enum policy_why why)

@@ -50,6 +50,8 @@ struct policy_state {
 	char *env_note;		/* "Java 17 and Tomcat 10.1" */
 	bool env_no_legacy;	/* legacy packages cannot run on this Tomcat at all */
 	char *backup_dir;	/* where to look for a backup to name */
+	char *db_socket;	/* the local server's; NULL: not known, or the server is elsewhere */
+	struct strv backup_keys;	/* key files; one of them is enough to encrypt a backup to */
 	struct policy_allowance *allow;
 	size_t n_allow;
 	struct policy_release *release;
@@ -110,15 +112,30 @@ bool policy_parse_level(const char *text, long *level);
 const char *policy_allowance_flaw(const struct policy_state *s, const struct policy_allowance *a,
 				  long long now, bool running);
 
+/* A backup that is there. */
+struct policy_backup {
+	char *file;		/* full name, owned; only characters that need no quoting */
+	long long made;		/* seconds since 1970 */
+	bool levels_known;	/* the two below were recorded with it */
+	long schema_level, min_level;
+};
+/* With the data of that backup, would the package that r is about be allowed? */
+bool policy_backup_helps(const struct policy_state *s, const struct policy_result *r,
+			 const struct policy_backup *b);
+
 enum policy_lang { POLICY_EN, POLICY_FR };
 /* Language by the values of LC_ALL, LC_MESSAGES and LANG, in this order. */
 enum policy_lang policy_language(const char *lc_all, const char *lc_messages, const char *lang);
 
 /* The text of a refusal or warning, several lines, the same on every route:
  * what, since when, why, the oldest version allowed, the ways out as commands
- * to copy. backup: file name of a backup to offer, or NULL. */
+ * to copy. backup: the one to offer, or NULL when none helps. */
 void policy_text(struct buf *out, const struct policy_state *s, const struct policy_incoming *in,
-		 const struct policy_result *r, const char *backup, enum policy_lang lang);
+		 const struct policy_result *r, const struct policy_backup *backup, enum policy_lang lang);
+/* What was allowed, and hands this machine over to a package that is not built
+ * on maintkit: what that means. One line. */
+void policy_handover_text(struct buf *out, const struct policy_state *s, const struct policy_incoming *in,
+			  enum policy_lang lang);
 /* Every rule, what it saw and what it decides (`guard explain`). */
 void policy_explain(struct buf *out, const struct policy_state *s, const struct policy_incoming *in,
 		    const struct policy_result *r, enum policy_lang lang);

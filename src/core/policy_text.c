@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#define TIME_TEXT 40
 #define SHOWN_MAX 100	/* bytes of a foreign text that are shown */
 
 /* The sentences, by language; %s and %ld as noted. Kept together so that a
@@ -25,13 +26,16 @@ enum phrase {
 	P_FRESH, P_FITS,
 	P_UNKNOWN_TIME, P_NOT_RECORDED,
 	P_OLDEST_LEVEL,	/* level */
+	P_OLDEST_PRODUCT,	/* product number */
 	P_OLDEST_HERE,	/* version */
 	P_OLDEST_LEGACY,	/* version */
-	P_WAY_BACKUP,	/* package, file */
+	P_WAY_BACKUP,	/* time, package, file */
 	P_WAY_BACKUPS,	/* package */
-	P_WAY_NEWER, P_WAY_BETWEEN,
+	P_WAY_NEWER,	/* package */
+	P_WAY_BETWEEN,
 	P_WAY_ALLOW,	/* package, version */
 	P_R_DATA, P_R_PLACE, P_R_MIN, P_R_READS, P_R_ENV, P_R_ALLOW,
+	P_HAND_OVER,	/* package, version, package, package */
 	P_YES, P_NO, P_SKIPPED,
 	P_IS_OURS,	/* level, from, to */
 	P_IS_LEGACY,	/* product */
@@ -39,8 +43,8 @@ enum phrase {
 };
 
 static const char *const phrases[P_COUNT][2] = {
-	[P_REFUSE] = { "refused: %s %s must not be installed over this data",
-		       "refusé : %s %s ne doit pas être installé sur ces données" },
+	[P_REFUSE] = { "refused: %s %s cannot be used with the data that is here",
+		       "refusé : %s %s ne peut pas être utilisé avec les données présentes" },
 	[P_ALLOW_ONCE] = { "allowed once: %s %s (%s); without that:",
 			   "autorisé une fois : %s %s (%s) ; sinon :" },
 	[P_WARN] = { "%s %s may not work on this machine",
@@ -51,10 +55,10 @@ static const char *const phrases[P_COUNT][2] = {
 	[P_WHY] = { "why", "pourquoi" },
 	[P_OLDEST] = { "oldest allowed", "minimum autorisé" },
 	[P_WAYS] = { "ways out", "solutions" },
-	[P_BELOW_MIN] = { "it is of level %ld; this data is read rightly only from level %ld on",
-			  "il est de niveau %ld ; ces données ne sont lues correctement qu'à partir du niveau %ld" },
-	[P_NEWER_DATA] = { "the data has level %ld; it reads only %ld to %ld",
-			   "les données sont de niveau %ld ; il ne lit que %ld à %ld" },
+	[P_BELOW_MIN] = { "it is of level %ld and would read and write this data wrongly: level %ld or newer is needed",
+			  "il est de niveau %ld et lirait et écrirait mal ces données : il faut le niveau %ld ou plus" },
+	[P_NEWER_DATA] = { "the data has level %ld; it reads only %ld to %ld and would fail or write it wrongly",
+			   "les données sont de niveau %ld ; il ne lit que %ld à %ld et échouerait ou les écrirait mal" },
 	[P_OLDER_DATA] = { "the data has level %ld; it reads only %ld to %ld, so an upgrade in between is missing",
 			   "les données sont de niveau %ld ; il ne lit que %ld à %ld, une mise à niveau intermédiaire manque" },
 	[P_ENV_FLOOR] = { "with %s nothing older than %s runs", "avec %s, rien de plus ancien que %s ne fonctionne" },
@@ -68,13 +72,21 @@ static const char *const phrases[P_COUNT][2] = {
 	[P_UNKNOWN_TIME] = { "not recorded", "non enregistré" },
 	[P_NOT_RECORDED] = { "not recorded", "non enregistré" },
 	[P_OLDEST_LEVEL] = { "any version of level %ld or newer", "toute version de niveau %ld ou plus" },
-	[P_OLDEST_HERE] = { " (installed here before: %s)", " (déjà installée ici : %s)" },
+	[P_OLDEST_PRODUCT] = { "product %ld, any build of it", "produit %ld, n'importe quelle version" },
+	[P_OLDEST_HERE] = { "; %s was installed here before", " ; %s a déjà été installé ici" },
 	[P_OLDEST_LEGACY] = { "%s", "%s" },
-	[P_WAY_BACKUP] = { "go back to the data of then, work done since is lost:\n      maintkit -p %s backup restore %s",
-			   "revenir aux données d'alors, le travail fait depuis est perdu :\n      maintkit -p %s backup restore %s" },
-	[P_WAY_BACKUPS] = { "go back to data that it reads, if there is a backup:\n      maintkit -p %s backup list",
-			    "revenir à des données qu'il lit, s'il y a une sauvegarde :\n      maintkit -p %s backup list" },
-	[P_WAY_NEWER] = { "install a newer package instead", "installer plutôt un paquet plus récent" },
+	[P_WAY_BACKUP] = { "go back to the backup of %s; what was entered since is lost:\n"
+			   "      maintkit -p %s backup restore %s",
+			   "revenir à la sauvegarde du %s ; ce qui a été saisi depuis est perdu :\n"
+			   "      maintkit -p %s backup restore %s" },
+	[P_WAY_BACKUPS] = { "go back to data that it reads; no backup here is known to hold such, see for yourself:\n"
+			    "      maintkit -p %s backup list",
+			    "revenir à des données qu'il lit ; aucune sauvegarde connue ici n'en contient, voyez :\n"
+			    "      maintkit -p %s backup list" },
+	[P_WAY_NEWER] = { "install a newer package instead, from a file or from the archive:\n"
+			  "      apt-get install %s",
+			  "installer plutôt un paquet plus récent, d'un fichier ou de l'archive :\n"
+			  "      apt-get install %s" },
 	[P_WAY_BETWEEN] = { "install a version in between first", "installer d'abord une version intermédiaire" },
 	[P_WAY_ALLOW] = { "if you know better, allow it once (recorded with your reason):\n      maintkit -p %s guard allow '%s' --reason 'WHY'",
 			  "si vous savez ce que vous faites, l'autoriser une fois (noté avec la raison) :\n      maintkit -p %s guard allow '%s' --reason 'RAISON'" },
@@ -84,6 +96,11 @@ static const char *const phrases[P_COUNT][2] = {
 	[P_R_READS] = { "is the data in the range it reads", "les données sont-elles dans ce qu'il lit" },
 	[P_R_ENV] = { "does it run with Java and Tomcat here", "fonctionne-t-il avec Java et Tomcat d'ici" },
 	[P_R_ALLOW] = { "was it allowed by hand", "a-t-il été autorisé à la main" },
+	[P_HAND_OVER] = {
+		"%s %s is not built on maintkit: our instance stops, and that package finds the settings where it looks for "
+		"them; when '%s' is not installed at the moment, run this first: maintkit -p %s app hand-over",
+		"%s %s n'est pas fait pour maintkit : notre instance s'arrête, et ce paquet trouve les réglages là où il les "
+		"cherche ; si « %s » n'est pas installé en ce moment, lancez d'abord : maintkit -p %s app hand-over" },
 	[P_YES] = { "yes", "oui" },
 	[P_NO] = { "no", "non" },
 	[P_SKIPPED] = { "not asked", "non examiné" },
@@ -139,18 +156,19 @@ static void label(struct buf *out, enum policy_lang lang, enum phrase p)
 	buf_addf(out, "  %s: ", say(p, lang));
 }
 
-static void add_time(struct buf *out, long long t, enum policy_lang lang)
+static bool time_text(char *text, long long t)
 {
 	time_t seconds = (time_t)t;
 	struct tm tm;
-	char text[40];
 
-	if (t <= 0 || !gmtime_r(&seconds, &tm)) {
-		add(out, lang, P_UNKNOWN_TIME);
-		return;
-	}
-	strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm);
-	buf_adds(out, text);
+	return t > 0 && gmtime_r(&seconds, &tm) && strftime(text, TIME_TEXT, "%Y-%m-%d %H:%M UTC", &tm);
+}
+
+static void add_time(struct buf *out, long long t, enum policy_lang lang)
+{
+	char text[TIME_TEXT];
+
+	buf_adds(out, time_text(text, t) ? text : say(P_UNKNOWN_TIME, lang));
 }
 
 /* One sentence for a reason. */
@@ -207,6 +225,13 @@ static const struct policy_release *oldest_release(const struct policy_state *s)
 	return best;
 }
 
+/* Where legacy versions count, people know their product numbers; only
+ * packages of ours read data that has gone beyond a level. */
+static bool by_product(const struct policy_state *s, enum policy_why why)
+{
+	return s->lineage && strcmp(s->lineage, LINEAGE_OSCAR) == 0 && why == POLICY_BELOW_MIN;
+}
+
 static void add_oldest(struct buf *out, const struct policy_state *s, enum policy_why why,
 		       enum policy_lang lang)
 {
@@ -219,7 +244,7 @@ static void add_oldest(struct buf *out, const struct policy_state *s, enum polic
 	} else {
 		if (why == POLICY_NEWER_DATA && s->schema_level > level)
 			level = s->schema_level;
-		add(out, lang, P_OLDEST_LEVEL, level);
+		add(out, lang, by_product(s, why) ? P_OLDEST_PRODUCT : P_OLDEST_LEVEL, level);
 		if (old)
 			add(out, lang, P_OLDEST_HERE, old->version);
 	}
@@ -227,19 +252,20 @@ static void add_oldest(struct buf *out, const struct policy_state *s, enum polic
 }
 
 static void add_ways(struct buf *out, const struct policy_state *s, const struct policy_incoming *in,
-		     enum policy_why why, const char *backup, enum policy_lang lang)
+		     enum policy_why why, const struct policy_backup *backup, enum policy_lang lang)
 {
 	AUTO_FREE char *version = shown(in->version);
+	char when[TIME_TEXT];
 
 	buf_addf(out, "  %s:\n    - ", say(P_WAYS, lang));
 	if (why == POLICY_OLDER_DATA) {
 		add(out, lang, P_WAY_BETWEEN);
 	} else {
-		add(out, lang, P_WAY_NEWER);
+		add(out, lang, P_WAY_NEWER, s->package);
 		if (why != POLICY_ENV_FLOOR) {
 			buf_adds(out, "\n    - ");
 			if (backup)
-				add(out, lang, P_WAY_BACKUP, s->package, backup);
+				add(out, lang, P_WAY_BACKUP, time_text(when, backup->made) ? when : "?", s->package, backup->file);
 			else
 				add(out, lang, P_WAY_BACKUPS, s->package);
 		}
@@ -268,7 +294,7 @@ static void add_facts(struct buf *out, const struct policy_state *s, const struc
 }
 
 void policy_text(struct buf *out, const struct policy_state *s, const struct policy_incoming *in,
-		 const struct policy_result *r, const char *backup, enum policy_lang lang)
+		 const struct policy_result *r, const struct policy_backup *backup, enum policy_lang lang)
 {
 	AUTO_FREE char *version = shown(in->version);
 	const char *name = s->package ? s->package : "?";
@@ -301,6 +327,14 @@ void policy_text(struct buf *out, const struct policy_state *s, const struct pol
 		add_ways(out, s, in, r->why, backup, lang);
 		return;
 	}
+}
+
+void policy_handover_text(struct buf *out, const struct policy_state *s, const struct policy_incoming *in,
+			  enum policy_lang lang)
+{
+	AUTO_FREE char *version = shown(in->version);
+
+	add(out, lang, P_HAND_OVER, s->package, version, s->package, s->package);
 }
 
 static void rule(struct buf *out, enum policy_lang lang, enum phrase name, enum phrase outcome)

@@ -570,3 +570,12 @@ int db_meta_set(struct db *db, const char *name, const char *value, const char *
 	return db_run(db, "INSERT INTO maintkit_meta (name, value, reason) VALUES (?, ?, ?)"
 		      " ON DUPLICATE KEY UPDATE value = VALUES(value), reason = VALUES(reason)", v, 3, NULL, err);
 }
+
+char *db_socket(struct db *db)
+{
+	const char *path = NULL;
+
+	if (mariadb_get_infov(db->my, MARIADB_CONNECTION_UNIX_SOCKET, &path) != 0 || !path || *path != '/')
+		return NULL;
+	return xstrdup(path);
+}

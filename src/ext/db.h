@@ -97,5 +97,7 @@ int db_meta_set(struct db *db, const char *name, const char *value, const char *
 int db_error(struct db *db, struct err *err);
 /* The MYSQL handle, for the statement runner (cast to MYSQL *). */
 void *db_handle(struct db *db);
+/* Path of the unix socket that we are connected by, to be freed; NULL: over the network. */
+char *db_socket(struct db *db);
 
 #endif

@@ -65,6 +65,16 @@ static void take_backup_dir(struct policy_state *s, char **f)
 	s->backup_dir = text_or_null(f[1]);
 }
 
+static void take_socket(struct policy_state *s, char **f)
+{
+	s->db_socket = text_or_null(f[1]);
+}
+
+static void take_backup_key(struct policy_state *s, char **f)
+{
+	strv_add(&s->backup_keys, f[1]);
+}
+
 static void take_allow(struct policy_state *s, char **f)
 {
 	struct policy_allowance a = {
@@ -96,6 +106,8 @@ static const struct {
 	{ "levels", 5, true, take_levels },
 	{ "environment", 4, true, take_environment },
 	{ "backup-dir", 2, true, take_backup_dir },
+	{ "database-socket", 2, true, take_socket },
+	{ "backup-key", 2, false, take_backup_key },
 	{ "allow", 8, false, take_allow },
 	{ "release", 5, false, take_release },
 };
@@ -200,6 +212,10 @@ int mirror_write(const struct root *root, const struct policy_state *s, struct e
 	ADD(&out, "levels", schema, min, since, s->reason);
 	ADD(&out, "environment", s->env_floor, s->env_note, s->env_no_legacy ? "1" : "0");
 	ADD(&out, "backup-dir", s->backup_dir);
+	if (s->db_socket)
+		ADD(&out, "database-socket", s->db_socket);
+	for (size_t i = 0; i < s->backup_keys.n; i++)
+		ADD(&out, "backup-key", s->backup_keys.v[i]);
 	for (size_t i = 0; i < s->n_allow; i++)
 		format_allowance(&out, &s->allow[i]);
 	for (size_t i = 0; i < s->n_release; i++)

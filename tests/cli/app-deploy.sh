@@ -50,6 +50,13 @@ ok 'another version' app deploy --version 1:1.1
 is "$(ls "$code" | xargs)" '1_1.0 1_1.1' '... lies beside it'
 
 # what a killed run leaves
+nok 'dpkg knows no levels: none are written' [ -e "$code/1_1.1/release" ]
+mkdir -p "$R/var/lib/dpkg"
+printf 'Package: oscar-emr\nStatus: install ok unpacked\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: x\nVersion: 1:1.0-1\nMaintkit-Level: 20\nMaintkit-Reads: 15-20\n' >"$R/var/lib/dpkg/status"
+ok 'dpkg knows them' app deploy --version 1:1.0
+like "$(cat "$code/1_1.0/release")" $'^[0-9a-f]{8} 1:1.0-1\t20\t15-20$' '... so they lie beside the code'
+rm -r "$R/var/lib/dpkg"
+
 rm "$code/1_1.1/oscar.deployed"; rm -r "$code/1_1.1/oscar"; mkdir "$code/1_1.1/.new-oscar" "$code/1_1.1/.old-oscar"
 touch "$code/1_1.1/.new-oscar/half"
 ok 'a half-done deployment is done again' app deploy --version 1:1.1
@@ -103,4 +110,19 @@ rc_is 3 'activate' app activate --version 1:1.1
 ok 'activate --defer' app activate --version 1:1.1 --defer schema
 ok 'deactivate' app deactivate
 ok 'resume' app resume
+# the settings go where a package of another make looks, and come back
+S=/usr/share/tomcat9/oscar.properties
+mkdir -p "$R/etc/oscar-emr"
+printf 'db_password=geheim\n' >"$R/etc/oscar-emr/oscar.properties"
+printf 'theirs\n' >"$R$S"
+run app hand-over
+is "$(cat "$R$S")" db_password=geheim 'hand-over: the settings are there'
+is "$(stat -c %a "$R$S")" 600 '... for nobody else to read'
+is "$(cat "$R$S.before-maintkit")" theirs '... what was there before is kept'
+is "$(stat -c %a "$R$S.before-maintkit")" 600 '... also to itself'
+sum=$(cd "$R/usr/share/tomcat9" && sha256sum oscar*)
+run app hand-over
+is "$(cd "$R/usr/share/tomcat9" && sha256sum oscar*)" "$sum" 'again: the same'
+unlike "$(cat "$R/var/lib/maintkit/oscar-emr/effects")" geheim 'no secret is journalled'
+
 done_testing

@@ -122,7 +122,7 @@ cp "$T/mirror.good" "$mirror"
 rc_is 4 'the whole one does' guard check 15-88~844
 
 # start-check
-:
+crc() { python3 -c 'import sys,zlib; b=sys.argv[1].encode().decode("unicode_escape").encode(); sys.stdout.write("%08x %s\n" % (zlib.crc32(b), b.decode()))' "$1"; }
 mkdir -p "$R/var/lib/dpkg/info"
 installed() {
 	printf 'Package: oscar-emr\nStatus: install ok installed\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: x\nVersion: %s\n%s\n' "$1" "$2" >"$R/var/lib/dpkg/status"
@@ -149,9 +149,32 @@ fi
 installed 1:22.0-1 'Maintkit-Level: 22
 Maintkit-Reads: 15-22'
 ok 'start-check of a newer version' guard start-check
+
+# the code that is served decides, not what dpkg has unpacked
+printf '[app]\nbase = /var/lib/oscar-emr/tomcat\ncode = /var/lib/oscar-emr/webapp\n' >>"$T/profile"
+W=$R/var/lib/oscar-emr
+mkdir -p "$W/tomcat/conf" "$W/webapp/20.0_p_1/oscar" "$W/webapp/22.0_p_1/oscar"
+serves() { printf '<Server>\n <Context path="/oscar" docBase="/var/lib/oscar-emr/webapp/%s/oscar"\n  workDir="x"/>\n</Server>\n' "$1" >"$W/tomcat/conf/server.xml"; }
+serves 20.0_p_1
+ok 'the served code does not say what it reads: dpkg is asked' guard start-check
+crc '1:20.0-1\t20\t15-20' >"$W/webapp/20.0_p_1/release"
+crc '1:22.0-1\t22\t15-22' >"$W/webapp/22.0_p_1/release"
+guard mark --level 22 --min 22 --reason 'addresses split' 2>/dev/null
+rc_is 4 'dpkg has the new package, the old code is still served: not started' guard start-check
+like "$err" 'refused: oscar-emr 1:20.0-1' '... it is the code that is named'
+serves 22.0_p_1
+installed 1:20.0-1 'Maintkit-Level: 20
+Maintkit-Reads: 15-20'
+ok 'dpkg has the old package, the new code is still served: started' guard start-check
+printf 'x\n' >"$W/webapp/22.0_p_1/release"
+rc_is 4 'damaged: what dpkg has decides' guard start-check
+like "$err" "release' is damaged" '... which is told'
+rm -r "$W"
+installed 1:22.0-1 'Maintkit-Level: 22
+Maintkit-Reads: 15-22'
+
 run guard mark --defer db --level 22 --reason x
 ok 'a pending step that is no schema step' guard start-check
-crc() { python3 -c 'import sys,zlib; b=sys.argv[1].encode().decode("unicode_escape").encode(); sys.stdout.write("%08x %s\n" % (zlib.crc32(b), b.decode()))' "$1"; }
 crc 'db\tno server\t\tsql\tapply' >>"$R/var/lib/maintkit/oscar-emr/pending"
 rc_is 4 'a pending schema step keeps it down' guard start-check
 like "$err" "step 'sql apply' on its database is still pending" '... and says so'

@@ -87,10 +87,74 @@ rc_is 2 'a level raised since ends the allowance' d -i old.deb
 
 run env LC_ALL=fr_CA.UTF-8 "${DPKG[@]}" --pre-invoke="$hook" -i old.deb
 like "$err" 'refusé : oscar-emr 15-88~844' 'in French for a French speaker'
-mkdir -p "$R/var/backups/oscar-emr"
-: >"$R/var/backups/oscar-emr/2026-01-01.backup"
+# which backup leads out: one whose data the version reads, the newest of those
+B=$R/var/backups/oscar-emr
+mkdir -p "$B"
+backup() { # NAME CREATED [LEVELS...]
+	: >"$B/$1"
+	printf '%s\n' "created=$2" "${@:3}" >"$B/$1.info"
+}
 run d -i old.deb
-like "$err" 'backup restore /var/backups/oscar-emr/2026-01-01.backup' 'a backup that is there is named'
+like "$err" 'no backup here is known to hold such' 'no backup: none is named'
+like "$err" 'maintkit -p oscar-emr backup list' '... but where to look'
+backup a.gpg 2026-01-01T10:00:00Z schema_level=15 min_app_level=12
+backup b.gpg 2026-02-01T10:00:00Z schema_level=15 min_app_level=15
+backup c.gpg 2026-03-01T10:00:00Z schema_level=19 min_app_level=18
+backup 'd;x.gpg' 2026-02-02T10:00:00Z schema_level=15 min_app_level=15
+: >"$B/e.gpg"
+run d -i old.deb
+like "$err" 'backup of 2026-02-01 10:00 UTC' 'of the backups that help the newest is named, with its date'
+like "$err" "backup restore $(printf '%q' /var/backups/oscar-emr/b.gpg)"$'\n' '... to be copied'
+run d -i 'ok old.deb'
+like "$err" 'backup restore /var/backups/oscar-emr/c.gpg' 'another version has another way back'
+backup f.gpg 2026-04-01T10:00:00Z
+run d -i old.deb
+like "$err" 'backup restore /var/backups/oscar-emr/f.gpg' 'one without levels counts by its age: made before the change'
+backup g.gpg 2999-01-01T10:00:00Z
+run d -i old.deb
+like "$err" 'backup restore /var/backups/oscar-emr/f.gpg' '... and not by being made after it'
+rm -r "$B"
+
+# what is unpacked already and waits for its configuration
+new_root
+ok 'unpacked while nothing is known' d --unpack old.deb other.deb
+mark --level 19 --min 18
+rc_is 2 'then the data goes beyond it: it is not configured' d --configure oscar-emr
+like "$err" 'refused: oscar-emr 15-88~844' '... in the same words'
+rc_is 2 'nor with -a' d --configure -a
+rc_is 2 'nor with --pending' d --configure --pending
+ok 'another package is' d --configure hello
+is "$(state hello)" 'ii 1.0' '... configured'
+ok 'a newer one goes over it' d --unpack new.deb
+ok '... and is configured' d --configure -a
+is "$(state oscar-emr)" 'ii 1:20.0-1' '... which leads out'
+
+# what the package's own scripts would stop at, told beforehand
+mark --level 20
+M=$R/var/lib/maintkit/oscar-emr/mirror
+crc() { python3 -c 'import sys,zlib; b=sys.argv[1].encode().decode("unicode_escape").encode(); sys.stdout.write("%08x %s\n" % (zlib.crc32(b), b.decode()))' "$1"; }
+crc 'database-socket\t/run/mysqld/mysqld.sock' >>"$M"
+crc 'backup-key\t/var/lib/maintkit/oscar-emr/clinic.asc' >>"$M"
+run d -i newer.deb
+is "$rc" 0 'a version that changes the data goes in'
+like "$err" "oscar-emr 1:22.0-1 changes the data and stops unless a backup can be made first" '... what it will stop at is told'
+like "$err" 'database server does not run' '... the server'
+like "$err" 'maintkit -p oscar-emr pgp ensure' '... the key'
+mkdir -p "$R/run/mysqld" "$B"
+touch "$R/run/mysqld/mysqld.sock" "$R/var/lib/maintkit/oscar-emr/clinic.asc"
+run d -i newer.deb
+unlike "$err" 'stops unless' 'with both there is nothing to tell'
+: >"$B/big.gpg"
+truncate -s 15T "$B/big.gpg"
+run d -i newer.deb
+like "$err" "'/var/backups/oscar-emr' has [0-9]+ MiB free; the last backup has [0-9]+ MiB" '... too little space is told'
+run env LC_ALL=fr_CA.UTF-8 "${DPKG[@]}" --pre-invoke="$hook" -i newer.deb
+like "$err" 'Mio libres' '... in French too'
+run d -i new.deb
+unlike "$err" 'stops unless' 'a version of the same level makes no backup: nothing is told'
+rm -r "$B"
+mark --min 21
+mark --min 22 --level 22
 
 # apt's hook, protocol version 3
 apt() {
@@ -106,8 +170,8 @@ ok 'apt: configuring and removing are not asked about' apt '**REMOVE**'
 ok 'apt: another root, without a mirror' apt "$PWD/old.deb" "RootDir=$T"
 ok 'apt: nothing on its descriptor' env APT_HOOK_INFO_FD=0 "$BIN/maintkit-hook" apt </dev/null
 ok 'apt: version 2 of the protocol is told and let through' bash -c "echo 'VERSION 2' | '$BIN/maintkit-hook' apt"
-is "$(sed -n 's/.*"\(\/[^ ]*\) apt || test $? -ne 4".*/\1/p' "$TOP/hooks/apt.conf.d/60maintkit")" \
-	"$(sed -n 's/.*Options::\(.*\)::Version.*/\1/p' "$TOP/hooks/apt.conf.d/60maintkit")" \
+is "$(sed -n 's/^DPkg::Pre-Install-Pkgs { "\([^ ]*\) .*/\1/p' "$TOP/hooks/apt.conf.d/60maintkit")" \
+	"$(sed -n 's/^DPkg::Tools::Options::\(.*\)::Version.*/\1/p' "$TOP/hooks/apt.conf.d/60maintkit")" \
 	'the options in apt.conf.d are keyed by the first word of the command'
 
 # dpkg goes on whatever becomes of the hook

@@ -16,7 +16,7 @@
 #     last "buildtag" of oscar.properties says, with the account that oscar.properties names;
 #     buildtag is appended before that is done. abort-upgrade, -remove and -deconfigure: exit 1
 #   - postrm purge drops the database, without a question
-#   - oscar.properties lies in /usr/share/tomcatN, N the newest that has that directory
+#   - oscar.properties lies in /usr/share/tomcatN, N the first of 9 8 7 10 11 that has that directory
 # Each run of a script appends a line to /var/log/legacy-calls: a test sees which ran, and how often.
 # What patch.sql did is one row in the table legacy_patch for each time.
 
@@ -27,7 +27,7 @@ echo "SCRIPT $*" >>/var/log/legacy-calls
 SRC=/usr/share/oscar-emr
 db_name=oscar_15
 TOMCAT=
-for n in 11 10 9 8 7; do
+for n in 9 8 7 10 11; do
 	if [ -d "/usr/share/tomcat$n" ]; then TOMCAT=tomcat$n; break; fi
 done
 PROPS=/usr/share/$TOMCAT/oscar.properties

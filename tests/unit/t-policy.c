@@ -248,22 +248,25 @@ static void refusal_text(void **state)
 {
 	CLEANUP(policy_state_release) struct policy_state s = make_state(true, 19, 18);
 	struct policy_incoming in = { "15-88~844", NULL, NULL };
+	char file[] = "/var/backups/oscar-emr/x.mkb";
+	const struct policy_backup backup = { .file = file, .made = NOW - 172800 };
 	struct policy_result r;
 	AUTO_BUF en = BUF_INIT;
 	AUTO_BUF fr = BUF_INIT;
 
 	(void)state;
 	policy_decide(&s, &in, NOW, false, &r);
-	policy_text(&en, &s, &in, &r, "/var/backups/oscar-emr/x.mkb", POLICY_EN);
+	policy_text(&en, &s, &in, &r, &backup, POLICY_EN);
 	assert_string_equal(en.p,
-		"refused: oscar-emr 15-88~844 must not be installed over this data\n"
-		"  what: it is of level 15; this data is read rightly only from level 18 on\n"
+		"refused: oscar-emr 15-88~844 cannot be used with the data that is here\n"
+		"  what: it is of level 15 and would read and write this data wrongly: level 18 or newer is needed\n"
 		"  since: 2026-05-27 20:26 UTC\n"
 		"  why: roster migrated\n"
-		"  oldest allowed: any version of level 18 or newer\n"
+		"  oldest allowed: product 18, any build of it\n"
 		"  ways out:\n"
-		"    - install a newer package instead\n"
-		"    - go back to the data of then, work done since is lost:\n"
+		"    - install a newer package instead, from a file or from the archive:\n"
+		"      apt-get install oscar-emr\n"
+		"    - go back to the backup of 2026-05-26 20:26 UTC; what was entered since is lost:\n"
 		"      maintkit -p oscar-emr backup restore /var/backups/oscar-emr/x.mkb\n"
 		"    - if you know better, allow it once (recorded with your reason):\n"
 		"      maintkit -p oscar-emr guard allow '15-88~844' --reason 'WHY'\n");

@@ -1,0 +1,2 @@
+# Adapters of maintkit-app; see the Makefile.
+ext_app := release
