@@ -24,7 +24,7 @@ endif
 ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wformat=2 -Wpointer-arith -Wcast-qual -Wvla $(CFLAGS)
 ALL_CPPFLAGS = -D_GNU_SOURCE -DMAINTKIT_VERSION='"$(VERSION)"' -DLIBEXECDIR='"$(libexecdir)"' $(CPPFLAGS) \
-	$(shell $(PKG_CONFIG) --cflags libmariadb)
+	$(shell $(PKG_CONFIG) --cflags libmariadb libxml-2.0)
 # SANITIZE=1: address and undefined-behaviour sanitizers, for developers and the quick tests.
 ifeq ($(SANITIZE),1)
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
