@@ -8,13 +8,17 @@ struct backup_options backup_options;
 #define KEY_OPTS \
 	{ "key", 0, OPT_STRING, &backup_options.key, "FILE", "secret key to decrypt with; default: the clinic's" }, \
 	{ "passphrase-stdin", 0, OPT_FLAG, &backup_options.passphrase_stdin, NULL, \
-	  "read that key's passphrase from standard input" }
+	  "read that key's passphrase from standard input" }, \
+	{ "recovery-stdin", 0, OPT_FLAG, &backup_options.recovery_stdin, NULL, \
+	  "decrypt with the recovery passphrase, read from standard input" }
 
 static const struct opt create_opts[] = {
 	{ "output", 'o', OPT_STRING, &backup_options.output, "FILE", "write to FILE instead of the backup directory" },
 	{ "recipient", 0, OPT_LIST, &backup_options.recipients, "FILE", "encrypt to the public key in FILE as well" },
 	{ "if-patients", 0, OPT_FLAG, &backup_options.if_patients, NULL, "make one only if there is patient data" },
 	{ "for-upgrade", 0, OPT_FLAG, &backup_options.for_upgrade, NULL, "the same, and it is the way back of an upgrade" },
+	{ "scheduled", 0, OPT_FLAG, &backup_options.scheduled, NULL, "refuse unless it can be opened without this machine" },
+	{ "archive", 0, OPT_FLAG, &backup_options.archive, NULL, "the same, and 'prune' never removes it" },
 	{ "files-only", 0, OPT_FLAG, &backup_options.files_only, NULL, "leave the database out" },
 	{ "skip-unreadable", 0, OPT_FLAG, &backup_options.skip_unreadable, NULL,
 	  "leave files out that cannot be read, and name them, instead of failing" },
@@ -24,6 +28,15 @@ static const struct opt verify_opts[] = {
 	{ "restore-test", 0, OPT_FLAG, &backup_options.restore_test, NULL,
 	  "load the dump into a scratch database as well, and compare that" },
 	KEY_OPTS, { 0 },
+};
+static const struct opt recovery_opts[] = {
+	{ "new", 0, OPT_FLAG, &backup_options.renew, NULL, "make another one for backups from now on" },
+	{ "confirm", 0, OPT_FLAG, &backup_options.confirm, NULL, "prove by typing it (standard input) that you have it" },
+	{ 0 },
+};
+static const struct opt schedule_opts[] = {
+	{ "off", 0, OPT_FLAG, &backup_options.off, NULL, "stop the nightly backups" },
+	{ 0 },
 };
 static const struct opt restore_opts[] = {
 	{ "to", 0, OPT_STRING, &backup_options.to, "DIR", "unpack into DIR, which must not exist" },
@@ -39,6 +52,12 @@ static const struct verb verbs[] = {
 	  VERB_JSON | VERB_LOCK | VERB_NEEDS_ROOT, 0, 1, verify_opts, backup_run_verify },
 	{ "restore", "FILE", "Unpack a backup into a new directory, its dump into a new database.",
 	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 1, 1, restore_opts, backup_run_restore },
+	{ "recipients", "", "Show who can open the backups, and where that secret lies.",
+	  VERB_JSON | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_recipients },
+	{ "recovery", "", "Make a recovery passphrase, which opens the backups when this machine is gone.",
+	  VERB_NEEDS_ROOT, 0, 0, recovery_opts, backup_run_recovery },
+	{ "schedule", "", "Make backups every night.",
+	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, schedule_opts, backup_run_schedule },
 	{ "rollback", "", "Not there yet.", 0, 0, 0, NULL, backup_run_missing },
 	{ "prune", "", "Remove the backups that the keep rules do not hold.",
 	  VERB_JSON | VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_prune },

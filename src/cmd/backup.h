@@ -38,7 +38,8 @@
 struct backup_options {
 	const char *output, *key, *to, *database;
 	struct strv recipients;
-	bool if_patients, for_upgrade, files_only, skip_unreadable, passphrase_stdin, restore_test;
+	bool if_patients, for_upgrade, scheduled, archive, files_only, skip_unreadable, passphrase_stdin, recovery_stdin;
+	bool restore_test, confirm, renew, off;
 };
 extern struct backup_options backup_options;
 
@@ -50,11 +51,12 @@ char *info_get(const struct buf *info, const char *key);
 void info_remove(struct buf *info, const char *key);
 
 /* A gpg directory of root's own, empty, in /run; gone with its agent after use.
- * Those of runs that were killed are swept by the next (the package's lock is held). */
+ * It is locked, so those of runs that were killed are swept by the next. */
 struct scratch {
 	char *path;
+	int fd;
 };
-#define SCRATCH_INIT { .path = NULL }
+#define SCRATCH_INIT { .fd = -1 }
 int scratch_make(struct scratch *s, struct tool *t, struct err *err) MUST_CHECK;
 void scratch_remove(struct scratch *s);
 
@@ -100,15 +102,36 @@ int backup_dump(struct writer *w, struct backup_db *d, struct tool *t, struct er
 /* "--socket=..." or "--defaults-file=..." for the server's programs, to be freed. */
 char *backup_db_where(struct tool *t, struct err *err);
 
+/* Who can open a backup. */
+struct recipients {
+	struct strv keys;	/* texts of public key files, the clinic's first if there is one */
+	bool own;		/* keys.v[0] is the clinic's, whose secret half is here */
+	struct buf passphrase;	/* the recovery passphrase, or empty */
+	bool confirmed;		/* somebody has it outside of this machine */
+};
+#define RECIPIENTS_INIT { .passphrase = BUF_SECRET_INIT }
+void recipients_release(struct recipients *r);
+/* Keys of profile and command line, and the recovery passphrase. */
+int recipients_read(struct recipients *r, struct tool *t, struct err *err) MUST_CHECK;
+int recipients_require_any(const struct recipients *r, struct err *err) MUST_CHECK;
+struct pgp;
+/* Into the home of pgp, in a child: fingerprints to fprs, "FINGERPRINT USER-ID" to report (may be NULL).
+ * A key that cannot be used is an error. */
+int recipients_import(struct pgp *pgp, const struct recipients *r, struct strv *fprs, struct strv *report, struct err *err) MUST_CHECK;
+/* Can it be opened when this machine is gone? ERR_POLICY with what to do when not. home: a scratch directory's. */
+int recipients_require_outside(const struct recipients *r, const char *home, struct err *err) MUST_CHECK;
+
+/* The recovery passphrase as it is kept for encrypting (root only): 1 there is one. */
+int recovery_read(struct tool *t, struct buf *passphrase, bool *confirmed, struct err *err) MUST_CHECK;
+
 /* Encrypt what comes from one descriptor into another, in a child; its output
  * is one record: sha256, size, then each recipient's fingerprint and user id. */
 struct seal {
 	int in, out;
 	const char *home;
-	struct strv keys;	/* texts of public key files */
+	struct recipients to;
 };
 int seal_work(void *arg, struct buf *out, struct err *err);
-int seal_read_keys(struct seal *s, struct tool *t, struct err *err) MUST_CHECK;
 
 /* ---- reading --------------------------------------------------------------- */
 struct reader {
@@ -177,6 +200,9 @@ int backup_run_list(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_verify(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_restore(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_prune(struct tool *t, int argc, char **argv, struct err *err);
+int backup_run_recovery(struct tool *t, int argc, char **argv, struct err *err);
+int backup_run_recipients(struct tool *t, int argc, char **argv, struct err *err);
+int backup_run_schedule(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_missing(struct tool *t, int argc, char **argv, struct err *err);
 
 #endif

@@ -2,9 +2,11 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include "../base/atomic.h"
 #include "../ext/pgp.h"
@@ -114,6 +116,14 @@ static void remove_home(const char *path)
 	nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* An open and locked directory; -1 with errno (EWOULDBLOCK: somebody uses it). */
+static int lock_home(const char *path)
+{
+	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 ? -1 : MOVE_FD(fd);
+}
+
 /* Only root writes in /run, so nobody can have put these names there. */
 static void sweep(const char *dir, const char *prefix, struct tool *t)
 {
@@ -125,8 +135,10 @@ static void sweep(const char *dir, const char *prefix, struct tool *t)
 		if (strncmp(names.v[i], prefix, strlen(prefix)) != 0)
 			continue;
 		AUTO_FREE char *path = xasprintf("%s%s/%s", t->root.prefix, dir, names.v[i]);
+		AUTO_FD int fd = lock_home(path);
 
-		remove_home(path);
+		if (fd >= 0)
+			remove_home(path);
 	}
 }
 
@@ -135,15 +147,29 @@ int scratch_make(struct scratch *s, struct tool *t, struct err *err)
 	AUTO_FREE char *prefix = xasprintf("maintkit-%s-gnupg.", profile_package(t->profile));
 
 	sweep("/run", prefix, t);
-	s->path = xasprintf("%s/run/%sXXXXXX", t->root.prefix, prefix);
-	if (mkdtemp(s->path))
-		return 0;
-	int saved = errno;
+	for (;;) {
+		s->path = xasprintf("%s/run/%sXXXXXX", t->root.prefix, prefix);
+		int saved = mkdtemp(s->path) ? 0 : errno;
 
-	err_sys(err, saved, "make '%s'", s->path);
-	free(s->path);
-	s->path = NULL;
-	return -1;
+		if (saved == 0) {
+			struct stat st;
+
+			s->fd = lock_home(s->path);
+			saved = s->fd < 0 ? errno : fstat(s->fd, &st) < 0 ? errno : 0;
+			if (saved == 0 && st.st_nlink)
+				return 0;
+			/* another sweep came between: the next is another name */
+			mem_close_cleanup(&s->fd);
+			if (saved == 0 || saved == ENOENT || saved == EWOULDBLOCK)
+				saved = EAGAIN;
+		}
+		if (saved != EAGAIN)
+			err_sys(err, saved, "make '%s'", s->path);
+		free(s->path);
+		s->path = NULL;
+		if (saved != EAGAIN)
+			return -1;
+	}
 }
 
 void scratch_remove(struct scratch *s)
@@ -151,6 +177,7 @@ void scratch_remove(struct scratch *s)
 	if (!s->path)
 		return;
 	remove_home(s->path);
+	mem_close_cleanup(&s->fd);
 	free(s->path);
 	s->path = NULL;
 }

@@ -32,6 +32,7 @@ static const char *const state_skip[] = { "lock", "bin", "tokens", "pending.d", 
 
 struct plan {
 	struct backup_db db;
+	struct recipients to;
 	struct strv trees;
 	char *state;
 	struct buf info;
@@ -42,6 +43,7 @@ struct plan {
 static void plan_release(struct plan *p)
 {
 	backup_db_release(&p->db);
+	recipients_release(&p->to);
 	strv_release(&p->trees);
 	buf_release(&p->info);
 	free(p->state);
@@ -150,6 +152,24 @@ static int name_output(struct plan *p, struct tool *t, struct err *err)
 	return path_mkdirs(&t->root, backup_dir(t), 0700, (uid_t)-1, (gid_t)-1, err);
 }
 
+static const char *purpose(void)
+{
+	return backup_options.scheduled ? "scheduled" : backup_options.archive ? "archive" :
+	       backup_options.for_upgrade ? "upgrade" : "hand";
+}
+
+/* Who can open it is settled before anything is read. */
+static int choose_recipients(struct plan *p, struct tool *t, struct err *err)
+{
+	CLEANUP(scratch_remove) struct scratch home = SCRATCH_INIT;
+
+	if (recipients_read(&p->to, t, err) < 0 || recipients_require_any(&p->to, err) < 0)
+		return -1;
+	if (!backup_options.scheduled && !backup_options.archive)
+		return 0;
+	return scratch_make(&home, t, err) < 0 || recipients_require_outside(&p->to, home.path, err) < 0 ? -1 : 0;
+}
+
 /* As dpkg has it, in a preinst the one that is still there; "" when it knows none. */
 static void add_version(struct plan *p, struct tool *t)
 {
@@ -174,7 +194,7 @@ static int describe(struct plan *p, struct tool *t, struct err *err)
 	backup_time_text(when);
 	info_add(&p->info, "format", "%d", BACKUP_FORMAT);
 	info_add(&p->info, "package", "%s", package);
-	info_add(&p->info, "purpose", "%s", backup_options.for_upgrade ? "upgrade" : "hand");
+	info_add(&p->info, "purpose", "%s", purpose());
 	add_version(p, t);
 	info_add(&p->info, "maintkit", "%s", MAINTKIT_VERSION);
 	info_add(&p->info, "created", "%s", when);
@@ -246,15 +266,11 @@ static int write_archive(struct plan *p, struct tool *t, int out, const struct s
 			 struct buf *report, struct err *err)
 {
 	CLEANUP(userproc_stop) struct userproc u = USERPROC_INIT;
-	struct seal seal = { .out = out, .home = home->path };
+	struct seal seal = { .out = out, .home = home->path, .to = p->to };
 	int pipe_ends[2], rc = -1;
 
-	if (seal_read_keys(&seal, t, err) < 0 || pipe2(pipe_ends, O_CLOEXEC) < 0) {
-		if (!err->kind)
-			err_sys(err, errno, "make a pipe");
-		strv_release(&seal.keys);
-		return -1;
-	}
+	if (pipe2(pipe_ends, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "make a pipe");
 	AUTO_FD int to = pipe_ends[1];
 
 	seal.in = pipe_ends[0];
@@ -262,7 +278,6 @@ static int write_archive(struct plan *p, struct tool *t, int out, const struct s
 
 	rc = userproc_start(&u, &o, seal_work, &seal, err);
 	close(seal.in);
-	strv_release(&seal.keys);
 	if (rc < 0 || archive_out_open(&w->a, to, LEVEL, err) < 0)
 		return -1;
 	rc = fill(p, t, w, err);
@@ -311,7 +326,7 @@ static void report_made(const struct plan *p, const struct strv *sealed, const s
 	log_info("made '%s': %s bytes, %" PRIu64 " tables with %" PRIu64 " rows, %" PRIu64 " members", p->output,
 		 sealed->v[1], n->tables, n->rows, n->members);
 	for (size_t i = 2; i < sealed->n; i++)
-		log_info("it can be opened with key %s", sealed->v[i]);
+		log_info("it can be opened with %s%s", strncmp(sealed->v[i], "recovery", 8) == 0 ? "the " : "key ", sealed->v[i]);
 	if (!p->db.exists)
 		log_warn("there was no database to put into it");
 	if (n->skipped || n->changed)
@@ -389,7 +404,7 @@ static void be_nice(void)
 
 int backup_run_create(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
 {
-	CLEANUP(plan_release) struct plan p = { .db = BACKUP_DB_INIT, .info = BUF_INIT, .now = time(NULL) };
+	CLEANUP(plan_release) struct plan p = { .db = BACKUP_DB_INIT, .to = RECIPIENTS_INIT, .info = BUF_INIT, .now = time(NULL) };
 
 	signal(SIGPIPE, SIG_IGN);
 	if (!backup_options.files_only && backup_db_open(&p.db, t, err) < 0) {
@@ -406,7 +421,7 @@ int backup_run_create(struct tool *t, int argc UNUSED, char **argv UNUSED, struc
 			return 0;
 		}
 	}
-	if (name_output(&p, t, err) < 0 || choose_trees(&p, t, err) < 0 || describe(&p, t, err) < 0 ||
+	if (choose_recipients(&p, t, err) < 0 || name_output(&p, t, err) < 0 || choose_trees(&p, t, err) < 0 || describe(&p, t, err) < 0 ||
 	    check_space(&p, t, err) < 0)
 		return -1;
 	if (t->dry_run) {

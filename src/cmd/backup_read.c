@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+#include "../base/passphrase.h"
 #include "../core/record.h"
 #include "../ext/pgp.h"
 #include "backup.h"
@@ -69,7 +70,7 @@ static int unseal_work(void *arg, struct buf *out, struct err *err)
 	sha256_init(&h.hash);
 	int rc = pgp_open(&pgp, u->home, err);
 
-	if (rc == 0)
+	if (rc == 0 && u->key.len)
 		rc = pgp_import(pgp, u->key.p, u->key.len, &fprs, err);
 	if (rc == 0) {
 		pgp_set_passphrase(pgp, u->passphrase);
@@ -85,34 +86,53 @@ static int unseal_work(void *arg, struct buf *out, struct err *err)
 	return rc;
 }
 
-/* 1 there is one, 0 none here. */
-static int find_key(struct tool *t, struct unseal *u, struct buf *passphrase, struct err *err)
+static int read_given_key(struct unseal *u, struct err *err)
+{
+	AUTO_FREE char *path = realpath(backup_options.key, NULL);
+	CLEANUP(root_release) struct root real = ROOT_INIT;
+
+	if (!path)
+		return err_sys(err, errno, "'%s'", backup_options.key);
+	return root_init(&real, "/", err) < 0 || path_read_file(&real, path, &u->key, KEY_FILE_MAX, NULL, err) < 0 ? -1 : 0;
+}
+
+/* Root's copy of the clinic's key, else the recovery passphrase. 1 there is one, 0 none here. */
+static int find_own(struct tool *t, struct unseal *u, struct buf *passphrase, struct err *err)
 {
 	const char *copy = profile_get(t->profile, "pgp", "secret-copy");
 	const char *escrow = profile_get(t->profile, "pgp", "passphrase-file");
-	CLEANUP(root_release) struct root real = ROOT_INIT;
 	struct err why = ERR_INIT;
+	bool confirmed;
 
-	if (backup_options.key) {
-		AUTO_FREE char *path = realpath(backup_options.key, NULL);
-
-		if (!path)
-			return err_sys(err, errno, "'%s'", backup_options.key);
-		if (root_init(&real, "/", err) < 0 || path_read_file(&real, path, &u->key, KEY_FILE_MAX, NULL, err) < 0)
-			return -1;
-	} else if (!copy || path_read_file(&t->root, copy, &u->key, KEY_FILE_MAX, NULL, &why) < 0) {
+	if (!copy || path_read_file(&t->root, copy, &u->key, KEY_FILE_MAX, NULL, &why) < 0) {
 		if (!copy || why.kind == ERR_ABSENT)
-			return 0;
+			return backup_options.passphrase_stdin ? 0 : recovery_read(t, passphrase, &confirmed, err);
 		*err = why;
 		return -1;
 	}
-	if (backup_options.passphrase_stdin) {
-		if (tool_read_input(t, PASSPHRASE_MAX, err) < 0)
-			return -1;
-		buf_add(passphrase, t->input.p, t->input.len);
-	} else if (!backup_options.key && escrow && path_read_file(&t->root, escrow, passphrase, PASSPHRASE_MAX, NULL, NULL) == 0) {
+	if (!backup_options.passphrase_stdin && escrow && path_read_file(&t->root, escrow, passphrase, PASSPHRASE_MAX, NULL, NULL) == 0)
 		buf_trim_end(passphrase);
+	return 1;
+}
+
+/* 1 there is one, 0 none here. */
+static int find_key(struct tool *t, struct unseal *u, struct buf *passphrase, struct err *err)
+{
+	int have = 1;
+
+	if (backup_options.key) {
+		if (read_given_key(u, err) < 0)
+			return -1;
+	} else if (!backup_options.recovery_stdin) {
+		have = find_own(t, u, passphrase, err);
 	}
+	if (have <= 0 || !(backup_options.passphrase_stdin || backup_options.recovery_stdin))
+		return have;
+	if (tool_read_input(t, PASSPHRASE_MAX, err) < 0)
+		return -1;
+	buf_add(passphrase, t->input.p, t->input.len);
+	if (backup_options.recovery_stdin)
+		passphrase_tidy(passphrase);
 	return 1;
 }
 

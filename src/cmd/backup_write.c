@@ -11,8 +11,6 @@
 #include "../ext/pgp.h"
 #include "backup.h"
 
-#define KEY_FILE_MAX (1u << 20)
-
 static int put_head(struct writer *w, const struct manifest_file *f, struct err *err)
 {
 	struct archive_member m = {
@@ -80,45 +78,6 @@ int writer_manifest(struct writer *w, bool last, struct err *err)
 	return 0;
 }
 
-static int read_key(struct seal *s, const struct root *root, const char *path, struct err *err)
-{
-	AUTO_BUF text = BUF_INIT;
-
-	if (path_read_file(root, path, &text, KEY_FILE_MAX, NULL, err) < 0)
-		return -1;
-	strv_add(&s->keys, text.p);
-	return 0;
-}
-
-int seal_read_keys(struct seal *s, struct tool *t, struct err *err)
-{
-	const char *own = profile_get(t->profile, "pgp", "public-copy");
-	CLEANUP(root_release) struct root real = ROOT_INIT;
-	AUTO_STRV files = STRV_INIT;
-	struct err why = ERR_INIT;
-
-	if (own && read_key(s, &t->root, own, &why) < 0 && why.kind != ERR_ABSENT) {
-		*err = why;
-		return -1;
-	}
-	profile_words(t->profile, "backup", "recipients", &files);
-	for (size_t i = 0; i < files.n; i++)
-		if (read_key(s, &t->root, files.v[i], err) < 0)
-			return -1;
-	if (root_init(&real, "/", err) < 0)
-		return -1;
-	for (size_t i = 0; i < backup_options.recipients.n; i++) {
-		AUTO_FREE char *path = realpath(backup_options.recipients.v[i], NULL);
-
-		if (!path)
-			return err_sys(err, errno, "'%s'", backup_options.recipients.v[i]);
-		if (read_key(s, &real, path, err) < 0)
-			return -1;
-	}
-	return s->keys.n ? 0 : err_set(err, ERR_FAIL, "there is no key to encrypt to; run 'pgp ensure', "
-				       "or name a public key in [backup] recipients or with --recipient");
-}
-
 struct counted {
 	int fd;
 	struct sha256 hash;
@@ -137,26 +96,6 @@ static ssize_t write_counted(void *arg, void *data, size_t len)
 	return n;
 }
 
-static int import_all(struct pgp *pgp, const struct seal *s, struct strv *fprs, struct strv *report, struct err *err)
-{
-	for (size_t i = 0; i < s->keys.n; i++)
-		if (pgp_import(pgp, s->keys.v[i], strlen(s->keys.v[i]), fprs, err) < 0)
-			return -1;
-	for (size_t i = 0; i < fprs->n; i++) {
-		CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
-
-		if (pgp_find(pgp, fprs->v[i], false, &keys, err) < 0)
-			return -1;
-		const char *problem = pgp_key_problem(&keys.v[0]);
-
-		if (problem)
-			return err_set(err, ERR_FAIL, "key %s (%s) cannot be used: %s; run 'pgp ensure'",
-				       keys.v[0].fpr, keys.v[0].uid, problem);
-		strv_addf(report, "%s %s", keys.v[0].fpr, keys.v[0].uid);
-	}
-	return 0;
-}
-
 int seal_work(void *arg, struct buf *out, struct err *err)
 {
 	struct seal *s = arg;
@@ -170,8 +109,14 @@ int seal_work(void *arg, struct buf *out, struct err *err)
 	sha256_init(&c.hash);
 	strv_add(&report, hex);
 	strv_add(&report, size);
-	if (pgp_open(&pgp, s->home, err) < 0 || import_all(pgp, s, &fprs, &report, err) < 0 ||
-	    pgp_encrypt(pgp, &fprs, &from, &to, err) < 0)
+	if (pgp_open(&pgp, s->home, err) < 0 || recipients_import(pgp, &s->to, &fprs, &report, err) < 0)
+		return -1;
+	if (s->to.passphrase.len) {
+		pgp_set_passphrase(pgp, s->to.passphrase.p);
+		pgp_also_passphrase(pgp);
+		strv_add(&report, s->to.confirmed ? "recovery passphrase" : "recovery passphrase, that nobody has confirmed");
+	}
+	if (pgp_encrypt(pgp, &fprs, &from, &to, err) < 0)
 		return -1;
 	sha256_final_hex(&c.hash, hex);
 	snprintf(size, sizeof(size), "%" PRIu64, c.size);

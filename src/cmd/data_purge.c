@@ -25,7 +25,7 @@ static int parse_decision(const char *text, enum consent_asked *asked, struct er
 }
 
 static int run_archiver(struct tool *t, const char *archiver, const char *verb, const char *option,
-			const char *file, struct err *err)
+			const char *option2, const char *file, struct err *err)
 {
 	AUTO_STRV argv = STRV_INIT;
 	AUTO_STRV env = STRV_INIT;
@@ -39,6 +39,8 @@ static int run_archiver(struct tool *t, const char *archiver, const char *verb, 
 	strv_add(&argv, verb);
 	if (option)
 		strv_add(&argv, option);
+	if (option2)
+		strv_add(&argv, option2);
 	strv_add(&argv, file);
 	data_child_env(&env);
 	c.argv = (const char *const *)argv.v;
@@ -62,8 +64,8 @@ static int archive(struct tool *t, const char *archiver, struct err *err)
 	AUTO_FREE char *file = xasprintf("%s%s/purge-%s.tar.zst.gpg", t->root.prefix, dir, stamp);
 
 	if (path_mkdirs(&t->root, dir, 0700, (uid_t)-1, (gid_t)-1, err) < 0 ||
-	    run_archiver(t, archiver, "create", "--output", file, err) < 0 ||
-	    run_archiver(t, archiver, "verify", NULL, file, err) < 0) {
+	    run_archiver(t, archiver, "create", "--archive", "--output", file, err) < 0 ||
+	    run_archiver(t, archiver, "verify", NULL, NULL, file, err) < 0) {
 		err_prefix(err, "archive");
 		return -1;
 	}
@@ -146,16 +148,19 @@ int data_purge(struct tool *t, const char *decision, bool with_backups, struct e
 	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_INIT;
 	AUTO_BUF token_why = BUF_INIT;
 	AUTO_FREE char *archiver = data_find_program("maintkit-backup");
+	AUTO_FREE char *recovery = profile_state_path(t->profile, "recovery.confirmed");
 	AUTO_STRV recipients = STRV_INIT;
+	struct stat st;
 	struct consent_case c = { .data = CONSENT_DATA_UNKNOWN };
 	struct consent_outcome o;
 	const char *detail;
 
 	if (parse_decision(decision, &c.asked, err) < 0 || data_facts_gather(&f, t, err) < 0)
 		return -1;
-	/* readable only with keys that are destroyed along with it, it is no archive */
+	/* readable only with keys that are destroyed along with it, it is no archive;
+	 * the program itself looks closer */
 	profile_words(t->profile, "backup", "recipients", &recipients);
-	c.can_archive = archiver && recipients.n > 0;
+	c.can_archive = archiver && (recipients.n > 0 || path_stat(&t->root, recovery, &st, NULL) == 0);
 	c.data = f.only_backups && with_backups ? CONSENT_DATA_NONE : f.data;
 	c.remote = f.db.remote;
 	c.begun = f.begun;

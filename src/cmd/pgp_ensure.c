@@ -8,9 +8,9 @@
  * finds, because what it finds is always looked at first.
  */
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 #include "../base/atomic.h"
+#include "../base/passphrase.h"
 #include "../core/record.h"
 #include "../ext/effects.h"
 #include "../ext/propsfile.h"
@@ -74,23 +74,6 @@ static int prepare_home(const struct place *p, struct tool *t, struct err *err)
 	return place_check(p, t, err);
 }
 
-/* 30 characters of 31: 148 bits, and nothing that is misread on paper. */
-static void invent_passphrase(struct buf *out)
-{
-	static const char alphabet[] = "abcdefghijkmnpqrstuvwxyz2345678";	/* 31 */
-	unsigned char byte;
-
-	for (int n = 0; n < 30; ) {
-		if (getrandom(&byte, 1, 0) != 1 || byte >= 248)	/* 248 = 8 * 31: no bias */
-			continue;
-		if (n && n % 5 == 0)
-			buf_addc(out, '-');
-		buf_addc(out, alphabet[byte % 31]);
-		n++;
-	}
-	explicit_bzero(&byte, 1);
-}
-
 /* Written before the key is made: a key whose passphrase nobody knows is worse than a passphrase without a key. */
 static int escrow_passphrase(struct tool *t, struct buf *passphrase, struct err *err)
 {
@@ -100,7 +83,7 @@ static int escrow_passphrase(struct tool *t, struct buf *passphrase, struct err 
 
 	if (!path)
 		return err_set(err, ERR_FAIL, "no passphrase was given and the profile has no [pgp] passphrase-file to keep one in");
-	invent_passphrase(passphrase);
+	passphrase_invent(passphrase);
 	buf_addf(&line, "%s\n", passphrase->p);
 	o.mode = 0400;
 	return atomic_replace(&t->root, path, line.p, line.len, &o, err) < 0 ? -1 : 0;

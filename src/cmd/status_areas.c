@@ -169,30 +169,79 @@ static void judge_pending(const struct tool *t UNUSED, const char *json, struct 
 	say(f, LEVEL_WRONG, "pending run");
 }
 
-static void judge_backups(const struct tool *t UNUSED, const char *json, struct finding *f)
+/* Seconds since 1970; -1: no time. */
+static long long iso_time(const char *text)
+{
+	struct tm tm = { 0 };
+
+	return text && strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) ? (long long)timegm(&tm) : -1;
+}
+
+/* The newest of all and the newest that is good: ISO 8601 in UTC, the order of bytes is that of time. */
+static size_t newest_backups(const char *json, char **newest, char **good)
 {
 	AUTO_STRV all = STRV_INIT;
-	AUTO_FREE char *newest = NULL;
-	struct tm tm = { 0 };
 
 	status_objects(json, &all);
 	for (size_t i = 0; i < all.n; i++) {
-		AUTO_FREE char *created = status_value(all.v[i], "created");
+		AUTO_FREE char *created = status_value(all.v[i], "created"), *verified = status_value(all.v[i], "verified");
+		AUTO_FREE char *failed = status_value(all.v[i], "failed");
 
-		/* ISO 8601 in UTC: the order of bytes is that of time */
-		if (created && (!newest || strcmp(created, newest) > 0)) {
-			free(newest);
-			newest = MOVE_PTR(created);
+		if (!created)
+			continue;
+		if (verified && (!failed || strcmp(failed, verified) < 0) && (!*good || strcmp(created, *good) > 0)) {
+			free(*good);
+			*good = xstrdup(created);
+		}
+		if (!*newest || strcmp(created, *newest) > 0) {
+			free(*newest);
+			*newest = MOVE_PTR(created);
 		}
 	}
+	return all.n;
+}
+
+static void judge_backups(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_FREE char *newest = NULL, *good = NULL;
+	size_t n = newest_backups(json, &newest, &good);
+	long long old = time(NULL) - BACKUP_DAYS * 86400LL;
+
 	if (!newest) {
-		buf_adds(&f->text, all.n ? "of unknown age" : "none");
+		buf_adds(&f->text, n ? "of unknown age" : "none");
 		say(f, LEVEL_WRONG, "backup create");
 		return;
 	}
-	buf_addf(&f->text, "%zu, newest of %s", all.n, newest);
-	if (strptime(newest, "%Y-%m-%dT%H:%M:%S", &tm) && timegm(&tm) < time(NULL) - BACKUP_DAYS * 86400LL)
+	buf_addf(&f->text, "%zu, newest of %s", n, newest);
+	if (!good)
+		buf_adds(&f->text, ", none is verified");
+	else if (strcmp(good, newest) != 0)
+		buf_addf(&f->text, ", newest verified of %s", good);
+	if (iso_time(newest) < old)
 		say(f, LEVEL_WRONG, "backup create");
+	else if (!good || iso_time(good) < old)
+		say(f, LEVEL_WRONG, "backup verify");
+}
+
+/* Where the secrets lie that open the backups. */
+static void judge_recipients(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_FREE char *outside = status_value(json, "off_machine");
+	const char *between = "";
+
+	for (const char *p = json; (p = strstr(p, "\"kind\": ")); p++) {
+		AUTO_FREE char *kind = status_value(p, "kind"), *id = status_value(p, "id"), *secret = status_value(p, "secret");
+
+		buf_addf(&f->text, "%s%s", between, kind ? kind : "?");
+		if (id && !equals(kind, "passphrase"))
+			buf_addf(&f->text, " key %.16s", id);
+		buf_addf(&f->text, " (%s)", secret ? secret : "?");
+		between = ", ";
+	}
+	if (equals(outside, "true"))
+		return;
+	buf_addf(&f->text, "%snothing outside this machine opens them", *between ? "; " : "");
+	say(f, LEVEL_NOTE, "backup recovery");
 }
 
 static void judge_retained(const struct tool *t UNUSED, const char *json, struct finding *f)
@@ -222,6 +271,7 @@ const struct area status_areas[] = {
 	{ "guard", "guard", "guard", "status", judge_guard },
 	{ "pending", NULL, "pending", "list", judge_pending },
 	{ "backups", "backup", "backup", "list", judge_backups },
+	{ "backup keys", "backup", "backup", "recipients", judge_recipients },
 	{ "retained data", "data", "data", "list", judge_retained },
 };
 const size_t status_n_areas = ARRAY_LEN(status_areas);

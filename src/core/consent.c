@@ -134,7 +134,7 @@ const char *consent_words(enum consent_why why)
 	case CONSENT_OLD_TOKEN:
 		return "the authorization has expired";
 	case CONSENT_NO_ARCHIVER:
-		return "an archive needs the backup program and a recipient outside this machine ([backup] recipients)";
+		return "an archive needs the backup program and a recipient outside this machine ('backup recovery', or [backup] recipients)";
 	case CONSENT_REMOTE:
 		return "the database is on another machine, and only 'data authorize' names it";
 	}

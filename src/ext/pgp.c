@@ -101,6 +101,11 @@ void pgp_set_passphrase(struct pgp *p, const char *text)
 	p->passphrase = text;
 }
 
+void pgp_also_passphrase(struct pgp *p)
+{
+	p->also_passphrase = true;
+}
+
 void pgp_stop_agent(const char *home)
 {
 	const char *argv[] = { "gpgconf", "--homedir", home, "--kill", "all", NULL };
@@ -232,7 +237,7 @@ static bool has_subkey(gpgme_key_t key, const struct strv *ids)
 }
 
 /* Can each recipient open what gpg made? */
-static int check_output(const struct end *out, gpgme_key_t *keys, struct err *err)
+static int check_output(const struct end *out, gpgme_key_t *keys, bool passphrase, struct err *err)
 {
 	CLEANUP(openpgp_head_release) struct openpgp_head head = OPENPGP_HEAD_INIT;
 
@@ -240,7 +245,7 @@ static int check_output(const struct end *out, gpgme_key_t *keys, struct err *er
 		return -1;
 	if (!head.data)
 		return err_set(err, ERR_FAIL, "gpg made a message without data");
-	if (!keys[0] && !head.passphrase)
+	if (passphrase && !head.passphrase)
 		return err_set(err, ERR_FAIL, "gpg did not encrypt to the passphrase");
 	for (size_t i = 0; keys[i]; i++)
 		if (!has_subkey(keys[i], &head.key_ids))
@@ -261,8 +266,11 @@ int pgp_encrypt(struct pgp *p, const struct strv *fprs, const struct pgp_stream 
 		goto done;
 	p->finished = false;
 	pgp_loop_enter(p);
-	gpgme_error_t e = gpgme_op_encrypt_start(p->ctx, fprs->n ? keys : NULL,
-		GPGME_ENCRYPT_ALWAYS_TRUST | GPGME_ENCRYPT_NO_COMPRESS, source.data, sink.data);
+	gpgme_encrypt_flags_t flags = GPGME_ENCRYPT_ALWAYS_TRUST | GPGME_ENCRYPT_NO_COMPRESS;
+
+	if (p->also_passphrase)
+		flags |= GPGME_ENCRYPT_SYMMETRIC;
+	gpgme_error_t e = gpgme_op_encrypt_start(p->ctx, fprs->n ? keys : NULL, flags, source.data, sink.data);
 
 	if (!e)
 		e = pgp_loop_run(p);
@@ -278,7 +286,7 @@ int pgp_encrypt(struct pgp *p, const struct strv *fprs, const struct pgp_stream 
 			gpgme_strerror(result->invalid_recipients->reason));
 		goto done;
 	}
-	rc = p->finished ? check_output(&sink, keys, err)
+	rc = p->finished ? check_output(&sink, keys, !fprs->n || p->also_passphrase, err)
 			 : err_set(err, ERR_FAIL, "encrypt: gpg ended before it had finished");
 done:
 	release_keys(keys);

@@ -26,6 +26,8 @@ void pgp_cleanup(struct pgp **p);		/* for CLEANUP() */
 const char *pgp_home_path(const struct pgp *p);
 /* What gpg is told when it asks; text is kept by reference, NULL: nothing. */
 void pgp_set_passphrase(struct pgp *p, const char *text);
+/* From now on pgp_encrypt() makes the passphrase open the message as well as the keys. */
+void pgp_also_passphrase(struct pgp *p);
 /* Stop the agent of a home, also a hung one's client after 10 s. Never fails. */
 void pgp_stop_agent(const char *home);
 

@@ -19,6 +19,7 @@ struct pgp {
 	char *home;
 	const char *passphrase;
 	const char *next_passphrase;	/* what gpg is told when it asks again: the new one */
+	bool also_passphrase;
 	struct pgp_watch watch[PGP_WATCHES];
 	bool done;		/* the operation in the loop has ended, with result */
 	gpgme_error_t result;

@@ -57,12 +57,16 @@ int pgp_import(struct pgp *p, const void *bytes, size_t len, struct strv *fprs, 
 	if (e)
 		return pgp_error(err, e, "import a key");
 	gpgme_import_result_t result = gpgme_op_import_result(p->ctx);
-	size_t before = fprs->n;
+	bool any = false;
 
-	for (gpgme_import_status_t s = result ? result->imports : NULL; s; s = s->next)
-		if (!s->result && s->fpr && !strv_has(fprs, s->fpr))
+	for (gpgme_import_status_t s = result ? result->imports : NULL; s; s = s->next) {
+		if (s->result || !s->fpr)
+			continue;
+		any = true;
+		if (!strv_has(fprs, s->fpr))	/* the same key in two files */
 			strv_add(fprs, s->fpr);
-	return fprs->n > before ? 0 : err_set(err, ERR_FAIL, "import a key: there is none in it");
+	}
+	return any ? 0 : err_set(err, ERR_FAIL, "import a key: there is none in it");
 }
 
 int pgp_delete_public(struct pgp *p, const char *fpr, struct err *err)

@@ -25,6 +25,7 @@ like "$out" "wrong    backups        none.*run 'maintkit -p pkg backup create'" 
 unlike "$out" "firewall" "an area without a section is not asked for"
 rc_is 1 "--check" status --check
 is "$out" "pkg: backups: none" "one line that names it"
+like "$(status)" "note     backup keys    nothing outside this machine opens them.*run 'maintkit -p pkg backup recovery'" "a key for the backups is missing"
 ok "--json" status --json
 like "$out" '"well": false' "not well"
 mkdir -p "$r/var/backups/pkg"
@@ -39,15 +40,21 @@ like "$out" "unknown  backups        not known now: '.*/maintkit-backup' is not 
 answer() { printf '#!/bin/sh\n%s\n' "$2" >"$T/bin/maintkit-$1"; chmod +x "$T/bin/maintkit-$1"; }
 answer data 'echo "[]"'
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\"\n  }\n]\n'"
+answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\",\n    \"verified\": \"$now\"\n  }\n]\n'"
 rc_is 0 "--check when all is well" status --check
 is "$out" "pkg: all well" "says so"
+answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\"\n  }\n]\n'"
+rc_is 1 "a backup that nobody verified" status --check
+like "$(status)" "wrong    backups        1, newest of .*, none is verified.*run 'maintkit -p pkg backup verify'" "is wrong"
+answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\"\n  },\n  {\n    \"name\": \"b\",\n    \"created\": \"2020-01-01T00:00:00Z\",\n    \"verified\": \"2020-01-01T00:00:00Z\"\n  }\n]\n'"
+rc_is 1 "the last verified one is old" status --check
+like "$out" "newest verified of 2020" "is wrong"
 answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"2020-01-01T00:00:00Z\"\n  }\n]\n'"
 rc_is 1 "an old backup" status --check
 like "$out" "backups: 1, newest of 2020" "is wrong"
 answer backup 'echo "maintkit-backup: error: the disk is gone; do this" >&2; exit 2'
 rc_is 1 "a program that fails" status --check
-is "$out" "pkg: backups: the disk is gone; do this" "is wrong, with its own reason"
+is "$out" "pkg: backups: the disk is gone; do this; backup keys: the disk is gone; do this" "is wrong, with its own reason"
 answer backup 'echo "maintkit-backup: error: the database is down" >&2; exit 3'
 rc_is 0 "a backend that is absent, below another root" status --check
 like "$(status)" "unknown  backups        not known now: the database is down" "is unknown"
