@@ -18,7 +18,7 @@
 static struct {
 	bool control, refresh, from_database;
 	const char *level_field, *reads_field, *reason, *lineage;
-	long level, min, hours;
+	long level, min, hours, lower_from;
 } opt = { .level = -1, .min = -1, .hours = ALLOW_HOURS_DEFAULT };
 
 static enum policy_lang language(void)
@@ -314,7 +314,7 @@ static int run_mark(struct tool *t, int argc, char **argv, struct err *err)
 {
 	struct guard_mark m = {
 		.level = opt.level, .min = opt.min, .lineage = opt.lineage, .reason = opt.reason,
-		.from_database = opt.from_database,
+		.from_database = opt.from_database, .lower_from = opt.lower_from,
 	};
 
 	(void)argc;
@@ -337,6 +337,7 @@ static const struct opt mark_opts[] = {
 	{ "lineage", 0, OPT_STRING, &opt.lineage, "VERSION", "the legacy version that the data comes from" },
 	{ "from-database", 0, OPT_FLAG, &opt.from_database, NULL,
 	  "a backup was restored: take the database's word, also when it is lower" },
+	{ "lower-from", 0, OPT_INT, &opt.lower_from, "N", "a migration was undone: if --min was N by it, make it what is given" },
 	{ "reason", 0, OPT_STRING, &opt.reason, "TEXT", "why; shown in every refusal" },
 	{ 0 },
 };
@@ -352,7 +353,7 @@ static const struct verb verbs[] = {
 	{ "explain", "VERSION | FILE.deb", "Show every rule, what it saw and what it decides.",
 	  0, 1, 1, check_opts, run_explain },
 	{ "status", "", "Show what is known about the data.", VERB_JSON, 0, 0, status_opts, run_status },
-	{ "mark", "", "Raise the levels of the data; they are never lowered.",
+	{ "mark", "", "Raise the levels of the data.",
 	  VERB_DRY_RUN | VERB_DEFER | VERB_NEEDS_ROOT | VERB_LOCK, 0, 0, mark_opts, run_mark },
 	{ "allow", "VERSION", "Let a refused version be installed, once, for this state of the data.",
 	  VERB_DRY_RUN | VERB_NEEDS_ROOT | VERB_LOCK, 1, 1, allow_opts, run_allow },

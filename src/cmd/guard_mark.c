@@ -20,10 +20,16 @@ static int check_request(const struct guard_mark *m, struct err *err)
 {
 	struct lineage legacy;
 
-	if (check_level("--level", m->level, err) < 0 || check_level("--min", m->min, err) < 0)
+	bool to_nothing = m->lower_from && m->min == 0;
+
+	if (check_level("--level", m->level, err) < 0 || (!to_nothing && check_level("--min", m->min, err) < 0))
 		return -1;
 	if (m->lineage && !lineage_parse(&legacy, m->lineage))
 		return err_set(err, ERR_USAGE, "--lineage: '%s' is no legacy version", m->lineage);
+	if (m->lower_from && (check_level("--lower-from", m->lower_from, err) < 0))
+		return -1;
+	if (m->lower_from && (m->min < 0 || m->min >= m->lower_from || m->level != -1 || m->lineage || m->from_database))
+		return err_set(err, ERR_USAGE, "--lower-from needs a lower --min, and nothing else with it");
 	if (m->from_database && (m->level != -1 || m->min != -1 || m->lineage))
 		return err_set(err, ERR_USAGE, "--from-database stands alone");
 	if (m->level == -1 && m->min == -1 && !m->lineage && !m->from_database)
@@ -128,6 +134,55 @@ static int take_database_word(struct guard *g, struct tool *t, struct err *err)
 	return t->dry_run ? 0 : guard_keep(g, t, err);
 }
 
+static int lower_database(struct guard *g, const struct guard_mark *m, struct err *err)
+{
+	AUTO_FREE char *from = xasprintf("%ld", m->lower_from);
+	AUTO_FREE char *to = xasprintf("%ld", m->min);
+	struct db_value v[] = { DBV_STR(to), DBV_STR(m->reason), DBV_STR(from) };
+
+	if (g->db_min != m->lower_from)
+		return 0;	/* a former call was cut off behind this */
+	if (m->min == 0)
+		return db_run(g->db, "DELETE FROM maintkit_meta WHERE name = 'min_app_level' AND value = ?", &v[2], 1, NULL, err);
+	return db_run(g->db, "UPDATE maintkit_meta SET value = ?, reason = ? WHERE name = 'min_app_level' AND value = ?", v, 3, NULL, err);
+}
+
+/* A migration was taken back. Only exactly the level that it had set is
+ * lowered; a stricter one of anybody else, in the database or in the mirror,
+ * stands. The database first: killed in between, the mirror's stricter word counts. */
+static int lower(struct guard *g, struct tool *t, const struct guard_mark *m, struct err *err)
+{
+	CLEANUP(guard_release) struct guard after = GUARD_INIT;
+
+	if (!g->db) {
+		if (err)
+			*err = g->db_err;
+		return -1;
+	}
+	if (g->state.min_level != m->lower_from || g->db_min > m->lower_from) {
+		log_info("min_app_level is %ld, not %ld: it stays", g->state.min_level, m->lower_from);
+		return 0;
+	}
+	if (t->dry_run) {
+		log_info("min_app_level would be lowered from %ld to %ld", m->lower_from, m->min);
+		return 0;
+	}
+	if (lower_database(g, m, err) < 0 || guard_gather(&after, t, err) < 0)
+		return -1;
+	if (!after.db) {
+		if (err)
+			*err = after.db_err;
+		return -1;
+	}
+	/* What the database shows now counts, also by its traces of other one-way changes. */
+	g->state.min_level = after.in_db.min_level > m->min ? after.in_db.min_level : m->min;
+	g->state.since = g->state.min_level ? after.in_db.since : 0;
+	free(g->state.reason);
+	g->state.reason = g->state.min_level ? xstrdup(after.in_db.reason ? after.in_db.reason : m->reason) : NULL;
+	log_info("min_app_level %ld -> %ld (%s)", m->lower_from, g->state.min_level, m->reason);
+	return guard_keep(g, t, err);
+}
+
 int guard_mark(struct tool *t, const struct guard_mark *m, struct err *err)
 {
 	CLEANUP(guard_release) struct guard g = GUARD_INIT;
@@ -135,6 +190,8 @@ int guard_mark(struct tool *t, const struct guard_mark *m, struct err *err)
 
 	if (check_request(m, err) < 0 || guard_gather(&g, t, err) < 0)
 		return -1;
+	if (m->lower_from)
+		return lower(&g, t, m, err);
 	had_schema = g.state.schema_level;
 	had_min = g.state.min_level;
 	if (m->from_database) {

@@ -10,6 +10,7 @@ struct guard_mark {
 	long level, min;	/* -1: not asked for */
 	const char *lineage, *reason;
 	bool from_database;
+	long lower_from;	/* min_app_level that a migration set and has undone; 0: none */
 };
 
 /* Errors: ERR_USAGE for a request that makes no sense, ERR_BACKEND when only

@@ -150,12 +150,13 @@ enum migrate_fit migrate_fit(struct migrate *m, int table, int column, const cha
 int migrate_change(struct migrate *m, int table, int64_t pk, int column, struct migrate_value old,
 		   struct migrate_value now, const char *kind, struct err *err) MUST_CHECK;
 /* The same for many rows, by the server: SELECT pk, old, now FROM `from` (tables, joins, WHERE with
- * the range of keys). old and now are expressions of any character set. */
+ * the range of keys; conditions joined by AND, more are appended). old and now are expressions. */
 int migrate_change_select(struct migrate *m, int table, int column, const char *pk, const char *old,
 			  const char *now, const char *from, const char *kind, struct err *err) MUST_CHECK;
-/* Add a row; names are words. *id: its key (in a plan: 0). Takes effect at once. */
+/* Add a row; names are the columns, separated by blanks. Takes effect at once; *id (may be NULL): its
+ * key, in a plan 0. origin: key of the row that it was made from, kept in the undo row (column old). */
 int migrate_insert(struct migrate *m, int table, const char *names, const struct migrate_value *values,
-		   size_t n, const char *kind, int64_t *id, struct err *err) MUST_CHECK;
+		   size_t n, int64_t origin, const char *kind, int64_t *id, struct err *err) MUST_CHECK;
 /* A row that is left as it is, or wants looking at; text is one line and goes into reports and the CSV file. */
 void migrate_problem(struct migrate *m, int table, int64_t pk, const char *kind, const char *fmt, ...) PRINTF(5, 6);
 /* A row that was looked at, of this kind, without a change ("same"). */
@@ -175,8 +176,13 @@ void migrate_csv_end_row(struct migrate_csv *c);
 /* Errors while writing come out here. */
 int migrate_csv_close(struct migrate_csv **c, struct err *err) MUST_CHECK;
 void migrate_csv_abort(struct migrate_csv **c);
-/* Parse one row of text at *pos: cells appended to sv (a NULL cell as the two bytes \N); false at the end. */
+/* Parse one row of text at *pos: cells appended to sv (a NULL cell as the two bytes \N). 1, 0 at the end. */
 int migrate_csv_row(const struct buf *text, size_t *pos, struct strv *sv, struct err *err) MUST_CHECK;
+
+/* run_id of the run at hand, for reports that read maintkit_undo; tab there is the index in tables. */
+int64_t migrate_run_id(const struct migrate *m);
+/* What --decisions names, whole. */
+int migrate_read_decisions(struct buf *text, struct err *err) MUST_CHECK;
 
 /* ---- the migrations ---- */
 extern const struct migration migrate_roster, migrate_middle_names, migrate_onar;

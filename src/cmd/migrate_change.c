@@ -1,0 +1,231 @@
+/* What a step says: changes and new rows become undo rows in a run, lines of the report in a plan.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <inttypes.h>
+#include <mysql.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "migrate_frame.h"
+
+#define FLUSH_BYTES (512u << 10)	/* well below the least max_allowed_packet in use, 1 MiB */
+
+int migrate_flush(struct migrate *m, struct err *err)
+{
+	struct migrate_store *s = m->store;
+
+	if (!s->n_rows)
+		return 0;
+	if (mysql_real_query(db_handle(m->db), s->rows.p, s->rows.len))
+		return db_error(m->db, err);
+	buf_reset(&s->rows);
+	s->n_rows = 0;
+	s->server_rows = true;
+	return 0;
+}
+
+static void literal(struct migrate *m, struct migrate_value v, const struct migrate_column *c, struct buf *sql)
+{
+	bool convert = c->charset && strncmp(c->charset, "utf8", 4) != 0 && strcmp(c->charset, "ascii") != 0;
+
+	if (!v.p) {
+		buf_adds(sql, "NULL");
+		return;
+	}
+	buf_adds(sql, convert ? "CAST(CONVERT(CONVERT(_binary" : "_binary");
+	db_quote_string(m->db, sql, v.p, v.len);
+	if (convert)
+		buf_addf(sql, " USING utf8mb4) USING %s) AS BINARY)", c->charset);
+}
+
+static const struct migrate_column *written_column(struct migrate *m, int table, int column)
+{
+	AUTO_STRV words = STRV_INIT;
+
+	strv_split(&words, m->what->tables[table].writes, " ");
+	return migrate_schema_column(&m->store->seen[table], words.v[column - 1]);
+}
+
+static bool same_value(struct migrate_value a, struct migrate_value b)
+{
+	return (!a.p && !b.p) || (a.p && b.p && a.len == b.len && memcmp(a.p, b.p, a.len) == 0);
+}
+
+static void csv_change(struct migrate *m, int table, int64_t pk, const char *column, struct migrate_value old,
+		       struct migrate_value now, const char *kind)
+{
+	char key[24];
+
+	snprintf(key, sizeof(key), "%" PRId64, pk);
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(kind));
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(m->what->tables[table].name));
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(key));
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(column));
+	migrate_csv_cell(m->store->csv, old);
+	migrate_csv_cell(m->store->csv, now);
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(""));
+	migrate_csv_end_row(m->store->csv);
+}
+
+static void undo_row(struct migrate_store *s, int table, int64_t pk, int column)
+{
+	if (!s->n_rows)
+		buf_adds(&s->rows, "INSERT INTO maintkit_undo (run_id, batch, tab, pk, col, old, now) VALUES ");
+	buf_addf(&s->rows, "%s(%" PRId64 ",%" PRId64 ",%d,%" PRId64 ",%d,", s->n_rows++ ? "," : "", s->run, s->batch, table,
+		 pk, column);
+}
+
+int migrate_change(struct migrate *m, int table, int64_t pk, int column, struct migrate_value old,
+		   struct migrate_value now, const char *kind, struct err *err)
+{
+	struct migrate_store *s = m->store;
+	const struct migrate_column *c;
+
+	if (same_value(old, now))
+		return 0;
+	c = written_column(m, table, column);
+	migrate_ledger_change(m->ledger, m->what->tables[table].name, c->name, kind, pk,
+			      m->mode == MIGRATE_PLAN ? &old : NULL, &now, 1);
+	if (m->mode == MIGRATE_PLAN) {
+		if (s->csv)
+			csv_change(m, table, pk, c->name, old, now, kind);
+		return 0;
+	}
+	undo_row(s, table, pk, column);
+	literal(m, old, c, &s->rows);
+	buf_addc(&s->rows, ',');
+	literal(m, now, c, &s->rows);
+	buf_addc(&s->rows, ')');
+	return s->rows.len >= FLUSH_BYTES ? migrate_flush(m, err) : 0;
+}
+
+/* Both values as bytes of the column's own character set, or of UTF-8 for people. */
+static void select_value(const char *expression, const struct migrate_column *c, bool for_people, struct buf *sql)
+{
+	if (!c->charset)
+		buf_addf(sql, "CAST(CAST(%s AS CHAR) AS BINARY)", expression);
+	else
+		buf_addf(sql, "CAST(CONVERT(%s USING %s) AS BINARY)", expression, for_people ? "utf8mb4" : c->charset);
+}
+
+static int plan_select(struct migrate *m, int table, const struct migrate_column *c, const char *kind, const char *sql,
+		       struct err *err)
+{
+	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
+
+	if (db_run(m->db, sql, NULL, 0, &r, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r.rows; i++) {
+		struct migrate_value old = migrate_cell(&r, i, 1), now = migrate_cell(&r, i, 2);
+		int64_t pk = strtoll(db_cell(&r, i, 0), NULL, 10);
+
+		migrate_ledger_change(m->ledger, m->what->tables[table].name, c->name, kind, pk, &old, &now, 1);
+		if (m->store->csv)
+			csv_change(m, table, pk, c->name, old, now, kind);
+	}
+	return 0;
+}
+
+int migrate_change_select(struct migrate *m, int table, int column, const char *pk, const char *old,
+			  const char *now, const char *from, const char *kind, struct err *err)
+{
+	const struct migrate_column *c = written_column(m, table, column);
+	bool plan = m->mode == MIGRATE_PLAN;
+	AUTO_BUF sql = BUF_INIT, was = BUF_INIT, becomes = BUF_INIT;
+	struct db_rows done = DB_ROWS_INIT;
+
+	select_value(old, c, plan, &was);
+	select_value(now, c, plan, &becomes);
+	if (plan)
+		buf_addf(&sql, "SELECT %s, %s, %s FROM %s", pk, was.p, becomes.p, from);
+	else
+		buf_addf(&sql, "INSERT INTO maintkit_undo (run_id, batch, tab, pk, col, old, now) SELECT %" PRId64 ", %" PRId64
+			 ", %d, %s, %d, %s, %s FROM %s", m->store->run, m->store->batch, table, pk, column, was.p, becomes.p, from);
+	buf_addf(&sql, " AND NOT (%s <=> %s)", was.p, becomes.p);
+	if (plan)
+		return plan_select(m, table, c, kind, sql.p, err);
+	if (migrate_flush(m, err) < 0 || db_run(m->db, sql.p, NULL, 0, &done, err) < 0)
+		return -1;
+	if (done.affected) {
+		m->store->server_rows = true;
+		migrate_ledger_change(m->ledger, m->what->tables[table].name, c->name, kind, 0, NULL, NULL, (int64_t)done.affected);
+	}
+	db_rows_release(&done);
+	return 0;
+}
+
+static void csv_insert(struct migrate *m, int table, int64_t origin, const struct strv *names,
+		       const struct migrate_value *values, const char *kind)
+{
+	char key[24];
+	AUTO_BUF row = BUF_INIT;
+
+	snprintf(key, sizeof(key), "%" PRId64, origin);
+	for (size_t i = 0; i < names->n; i++) {
+		buf_addf(&row, "%s%s=", i ? " " : "", names->v[i]);
+		if (values[i].p)
+			buf_add(&row, values[i].p, values[i].len);
+		else
+			buf_adds(&row, "\\N");
+	}
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(kind));
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(m->what->tables[table].name));
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(""));
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(""));
+	migrate_csv_cell(m->store->csv, MIGRATE_NULL);
+	migrate_csv_cell(m->store->csv, ((struct migrate_value){ row.p, row.len }));
+	AUTO_FREE char *note = xasprintf("new row, from key %s", key);
+
+	migrate_csv_cell(m->store->csv, MIGRATE_STR(note));
+	migrate_csv_end_row(m->store->csv);
+}
+
+int migrate_insert(struct migrate *m, int table, const char *names, const struct migrate_value *values,
+		   size_t n, int64_t origin, const char *kind, int64_t *id, struct err *err)
+{
+	struct migrate_store *s = m->store;
+	const char *name = m->what->tables[table].name;
+	AUTO_STRV words = STRV_INIT;
+	AUTO_BUF sql = BUF_INIT, list = BUF_INIT;
+
+	strv_split(&words, names, " ");
+	if (words.n != n)
+		abort();	/* a programming error */
+	if (id)
+		*id = 0;
+	migrate_ledger_change(m->ledger, name, NULL, kind, origin, NULL, NULL, 1);
+	if (m->mode == MIGRATE_PLAN) {
+		if (s->csv)
+			csv_insert(m, table, origin, &words, values, kind);
+		return 0;
+	}
+	buf_adds(&sql, "INSERT INTO ");
+	migrate_sql_name(&sql, name);
+	for (size_t i = 0; i < n; i++) {
+		const struct migrate_column *c = migrate_schema_column(&s->seen[table], words.v[i]);
+
+		if (!c)
+			return err_set(err, ERR_FAIL, "column '%s.%s' is missing", name, words.v[i]);
+		buf_adds(&sql, i ? ", " : " (");
+		migrate_sql_name(&sql, c->name);
+		buf_adds(&list, i ? ", " : "");
+		if (values[i].p) {
+			buf_adds(&list, "CONVERT(_binary");
+			db_quote_string(m->db, &list, values[i].p, values[i].len);
+			buf_adds(&list, " USING utf8mb4)");
+		} else {
+			buf_adds(&list, "NULL");
+		}
+	}
+	buf_addf(&sql, ") VALUES (%s)", list.p);
+	if (mysql_real_query(db_handle(m->db), sql.p, sql.len))
+		return db_error(m->db, err);
+	int64_t key = (int64_t)mysql_insert_id(db_handle(m->db));
+	AUTO_FREE char *from = xasprintf("'%" PRId64 "', NULL)", origin);
+
+	undo_row(s, table, key, 0);
+	buf_adds(&s->rows, from);
+	if (id)
+		*id = key;
+	return s->rows.len >= FLUSH_BYTES ? migrate_flush(m, err) : 0;
+}

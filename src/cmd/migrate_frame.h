@@ -1,0 +1,148 @@
+/* What the pieces of the migrations' frame share; a migration includes migrate.h only.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Two tables in the package's database, InnoDB:
+ *
+ * maintkit_run, a row per run: which migration, with which options, by which
+ * version, how far (stage, pos, batch), what it changed (counts), state
+ *	running -> done -> undoing -> undone
+ * layout says what the numbers in maintkit_undo mean, one line a table,
+ * "TAB NAME PK C:COLUMN:CHARSET ...", so that a later version can undo it, and
+ * "rows TAB COLUMN ..." for the columns that the marks of inserted rows cover.
+ *
+ * maintkit_undo, a row per changed cell: old and now are the bytes as stored
+ * (numbers and dates as text), NULL is NULL. col 0: a row that was inserted;
+ * old is the key it was made from, now a hash over its columns. kept = 1: undo
+ * found something else than we wrote there, and left it. Undone rows go.
+ */
+#ifndef MAINTKIT_CMD_MIGRATE_FRAME_H
+#define MAINTKIT_CMD_MIGRATE_FRAME_H
+
+#include "migrate.h"
+
+/* ---- migrate_schema.c: the tables as they are ---- */
+
+struct migrate_column {
+	char *name, *type, *charset, *collation;	/* charset NULL: no text */
+	int64_t chars;		/* of text */
+	bool on_update;		/* sets itself to the present at every UPDATE */
+};
+struct migrate_seen {
+	bool there;
+	char *engine;
+	struct migrate_column *col;
+	size_t n;
+};
+int migrate_schema_read(struct db *db, const char *table, struct migrate_seen *seen, struct err *err) MUST_CHECK;
+void migrate_schema_release(struct migrate_seen *seen);
+const struct migrate_column *migrate_schema_column(const struct migrate_seen *seen, const char *name);
+/* Everything that the migration needs is there (ERR_FAIL: not, and what adds it) and can be undone
+ * (ERR_POLICY: MyISAM). */
+int migrate_schema_check(struct migrate *m, bool writing, struct err *err) MUST_CHECK;
+/* Append the bytes of a column as maintkit_undo keeps them / the way back from them. from: the
+ * character set they were kept in, NULL: the column's. */
+void migrate_sql_raw(const char *alias, const struct migrate_column *c, struct buf *sql);
+void migrate_sql_unraw(const char *expression, const struct migrate_column *c, const char *from, struct buf *sql);
+/* Append ", ALIAS.x = ALIAS.x" for each column that would set itself to the present, but for those in words. */
+void migrate_sql_keep(const char *alias, const struct migrate_seen *seen, const struct strv *but, struct buf *sql);
+/* Append `name`; a name that MariaDB cannot have would be a programming error. */
+void migrate_sql_name(struct buf *sql, const char *name);
+
+/* ---- migrate_store.c ---- */
+
+struct migrate_store {
+	struct migrate_seen *seen;	/* one per table of the migration */
+	int64_t run, batch;
+	char *options;			/* of the run, as recorded */
+	struct buf rows;		/* undo rows to insert */
+	size_t n_rows;
+	bool server_rows;		/* the server has inserted some in this batch already */
+	int64_t cells, inserted;	/* changed in this run, this batch included */
+	bool marked;			/* the guard knows */
+	long floor, floor_before;	/* min_app_level with this run, and without; -1: there was none */
+	struct migrate_csv *csv;
+	char *backup;			/* what stands in for the way back: a file, or why there is none */
+};
+int migrate_store_create(struct db *db, struct err *err) MUST_CHECK;
+/* The run of this migration that is in `state` ("running"); 1 and its state loaded, 0 none. */
+int migrate_store_resume(struct migrate *m, struct err *err) MUST_CHECK;
+int migrate_store_begin_run(struct migrate *m, const char *options, struct err *err) MUST_CHECK;
+int migrate_store_begin(struct migrate *m, struct err *err) MUST_CHECK;
+/* Write undo rows, apply them, note position and counts, commit. Calls `before` (may be NULL) when
+ * something changes and nothing did before in this run. */
+int migrate_store_commit(struct migrate *m, int next_stage, bool done,
+			 int (*before)(struct migrate *m, struct err *err), struct err *err) MUST_CHECK;
+void migrate_store_rollback(struct migrate *m);
+/* Set the cells of one table and batch, those with kept = 0, to what stands in undo column `side`. */
+struct migrate_target {
+	int64_t run, batch;
+	const char *name, *pk;
+	const struct migrate_seen *seen;
+	char **columns;			/* by number, from 1; n is one more than there are */
+	char **charsets;		/* that the bytes were kept in, or NULL: the column's */
+	int n;
+	const char *side;		/* "now" or "old" */
+};
+int migrate_store_apply(struct db *db, const struct migrate_target *to, int table, struct err *err) MUST_CHECK;
+/* The hash over the named columns of ALIAS; "NULL" when one of them is no longer there. */
+void migrate_sql_mark(const char *alias, const struct migrate_seen *seen, const struct strv *names, struct buf *sql);
+
+/* ---- migrate_change.c ---- */
+int migrate_flush(struct migrate *m, struct err *err) MUST_CHECK;	/* send the undo rows noted so far */
+
+/* ---- migrate_ledger.c ---- */
+
+struct migrate_ledger;
+struct migrate_ledger *migrate_ledger_new(long samples);
+void migrate_ledger_free(struct migrate_ledger *l);
+/* column NULL: rows were inserted. old NULL: counted only; else it may become a sample. */
+void migrate_ledger_change(struct migrate_ledger *l, const char *table, const char *column, const char *kind,
+			   int64_t pk, const struct migrate_value *old, const struct migrate_value *now, int64_t n);
+/* text NULL: counted only. */
+void migrate_ledger_problem(struct migrate_ledger *l, const char *table, const char *kind, int64_t pk, const char *text);
+/* Counts as text, to keep in the run row; load makes them what the text says and forgets the rest. */
+void migrate_ledger_save(const struct migrate_ledger *l, struct buf *out);
+void migrate_ledger_load(struct migrate_ledger *l, const char *text);
+int64_t migrate_ledger_changes(const struct migrate_ledger *l);
+int64_t migrate_ledger_problems(const struct migrate_ledger *l);
+int64_t migrate_ledger_wrong(const struct migrate_ledger *l);	/* sum of the checks */
+struct json;
+void migrate_ledger_text(const struct migrate_ledger *l, struct buf *out);
+void migrate_ledger_json(const struct migrate_ledger *l, struct json *j);
+
+/* ---- migrate_connect.c ---- */
+
+/* Read-only, as root or the defaults file's account. */
+int migrate_connect(struct migrate *m, struct err *err) MUST_CHECK;
+/* The own account, made now, with the lock held. */
+int migrate_connect_own(struct migrate *m, struct err *err) MUST_CHECK;
+/* After the server was lost: wait for it. 0: connected and locked again. */
+int migrate_reconnect(struct migrate *m, struct err *err) MUST_CHECK;
+void migrate_disconnect(struct migrate *m);
+
+/* ---- migrate_policy.c ---- */
+/* Is the web application stopped, or --online given? ERR_POLICY: no. */
+int migrate_policy_quiet(struct migrate *m, struct err *err) MUST_CHECK;
+/* Is there a backup to fall back to? Sets m->store->backup. ERR_POLICY: no. */
+int migrate_policy_backup(struct migrate *m, struct err *err) MUST_CHECK;
+/* Sets m->store->floor, the level below which no program reads what this migration leaves (0: not said in
+ * the profile, or the database is a copy), and floor_before. */
+int migrate_policy_floor(struct migrate *m, struct err *err) MUST_CHECK;
+/* Tell the guard: nothing below the floor from now on. */
+int migrate_policy_mark(struct migrate *m, struct err *err) MUST_CHECK;
+/* Tell the guard that min_app_level is `to` again, if it is `from` now. */
+int migrate_policy_unmark(struct migrate *m, long from, long to, struct err *err) MUST_CHECK;
+
+/* ---- verbs ---- */
+int migrate_open(struct migrate *m, struct tool *t, const char *name, enum migrate_mode mode, struct err *err) MUST_CHECK;
+void migrate_close(struct migrate *m);
+extern const struct migration *const migrate_all[];
+const struct migration *migrate_find(const char *name, struct err *err);
+int migrate_verb_list(struct tool *t, int argc, char **argv, struct err *err);
+int migrate_verb_status(struct tool *t, int argc, char **argv, struct err *err);
+int migrate_verb_plan(struct tool *t, int argc, char **argv, struct err *err);
+int migrate_verb_run(struct tool *t, int argc, char **argv, struct err *err);
+int migrate_verb_undo(struct tool *t, int argc, char **argv, struct err *err);
+int migrate_verb_verify(struct tool *t, int argc, char **argv, struct err *err);
+
+#endif

@@ -1,0 +1,306 @@
+/* What must be so before data is changed: application stopped, backup made, guard told.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/child.h"
+#include "../core/policy.h"
+#include "migrate_frame.h"
+
+#define GUARD_MS 60000
+#define HOURS_DEFAULT 24
+#define HOURS_MAX (24 * 366)
+#define INFO_MAX 65536
+#define INFO_SUFFIX ".info"
+#define REASON_PREFIX "data migration "	/* levels that we raise do not make a backup old */
+
+/* ---- the web application ---- */
+
+static bool unit_runs(const char *unit)
+{
+	const char *const argv[] = { "systemctl", "show", "-p", "ActiveState", "--value", unit, NULL };
+	AUTO_BUF out = BUF_INIT, errs = BUF_INIT;
+	const struct child c = { .argv = argv, .out = &out, .errs = &errs, .timeout_ms = 10000 };
+
+	if (child_run(&c, NULL) != 0)
+		return false;	/* no systemd here */
+	buf_trim_end(&out);
+	return !strcmp(out.p, "active") || !strcmp(out.p, "activating") || !strcmp(out.p, "reloading") ||
+	       !strcmp(out.p, "deactivating");
+}
+
+static int running(const char *what, struct err *err)
+{
+	err_set(err, ERR_POLICY, "%s: forms that are open there would put old values back when they are saved", what);
+	err_hint(err, "stop the application first, or take the risk with --online");
+	return -1;
+}
+
+/* However it was started, it shows in the database. */
+static int connected(struct migrate *m, int64_t *n, struct err *err)
+{
+	const char *user = profile_get(m->t->profile, "database", "user");
+
+	*n = 0;
+	if (!user)
+		return 0;
+	struct db_value v[] = { DBV_STR(user), DBV_STR(m->schema) };
+
+	return db_get_int(m->db, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = ? AND db = ?", v, 2, n, err);
+}
+
+int migrate_policy_quiet(struct migrate *m, struct err *err)
+{
+	const char *unit = profile_get(m->t->profile, "package", "unit");
+	AUTO_STRV units = STRV_INIT;
+	int64_t n;
+
+	if (migrate_opts.online)
+		return 0;
+	if (unit)
+		strv_add(&units, unit);
+	profile_words(m->t->profile, "migrate", "units", &units);
+	for (size_t i = 0; i < units.n && !root_is_foreign(&m->t->root); i++) {
+		AUTO_FREE char *what = xasprintf("'%s' is running", units.v[i]);
+
+		if (unit_runs(units.v[i]))
+			return running(what, err);
+	}
+	if (connected(m, &n, err) < 0)
+		return -1;
+	AUTO_FREE char *what = xasprintf("the application's account '%s' has %lld connection%s to '%s'",
+					 profile_get_or(m->t->profile, "database", "user", ""), (long long)n, n == 1 ? "" : "s", m->schema);
+
+	return n ? running(what, err) : 0;
+}
+
+/* ---- the backup ---- */
+
+static char *info_value(const struct buf *info, const char *key)
+{
+	size_t len = strlen(key);
+	const char *found = NULL;
+
+	for (const char *line = info->p; line && *line;) {
+		const char *end = strchr(line, '\n');
+
+		if (strncmp(line, key, len) == 0 && line[len] == '=')
+			found = line + len + 1;	/* the last counts */
+		line = end ? end + 1 : NULL;
+	}
+	return found ? xstrndup(found, strcspn(found, "\n")) : NULL;
+}
+
+/* Seconds since 1970 of "2026-11-22T10:00:00Z"; 0: no time. */
+static long long utc(const char *text)
+{
+	struct tm tm = { 0 };
+
+	return text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (long long)timegm(&tm) : 0;
+}
+
+struct found {
+	char *newest, *unverified;	/* file names */
+	long long when;
+};
+
+static void consider(struct migrate *m, const char *dir, const char *info_name, long long not_before, struct found *f)
+{
+	AUTO_FREE char *path = xasprintf("%s/%s", dir, info_name);
+	AUTO_FREE char *file = xstrndup(path, strlen(path) - strlen(INFO_SUFFIX));
+	AUTO_BUF info = BUF_INIT;
+	struct stat st;
+
+	if (path_stat(&m->t->root, file, &st, NULL) < 0 || path_read_file(&m->t->root, path, &info, INFO_MAX, NULL, NULL) < 0)
+		return;
+	AUTO_FREE char *database = info_value(&info, "database"), *created = info_value(&info, "created");
+	AUTO_FREE char *verified = info_value(&info, "verified");
+	long long when = utc(created);
+
+	if (!database || strcmp(database, m->schema) != 0 || when < not_before || when < f->when)
+		return;
+	char **which = verified && *verified ? &f->newest : &f->unverified;
+
+	free(*which);
+	*which = MOVE_PTR(file);
+	if (which == &f->newest)
+		f->when = when;
+}
+
+/* When the levels of the data were raised, other than by migrations, which can be undone. */
+static int levels_changed(struct migrate *m, long long *when, struct err *err)
+{
+	struct err why = ERR_INIT;
+	int64_t at;
+
+	*when = 0;
+	if (!db_has_table(m->db, "maintkit_meta", NULL))
+		return 0;
+	if (db_get_int(m->db, "SELECT UNIX_TIMESTAMP(MAX(changed)) FROM maintkit_meta WHERE name IN ('schema_level', 'min_app_level')"
+		       " AND (reason IS NULL OR reason NOT LIKE '" REASON_PREFIX "%')", NULL, 0, &at, &why) == 0) {
+		*when = at;
+		return 0;
+	}
+	if (why.kind == ERR_ABSENT)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+static int no_backup(struct migrate *m, const char *unverified, long hours, struct err *err)
+{
+	const char *package = profile_package(m->t->profile);
+	AUTO_FREE char *make = unverified ? xasprintf("run: maintkit -p %s backup verify %s", package, unverified) :
+		xasprintf("run: maintkit -p %s backup create, then: maintkit -p %s backup verify FILE", package, package);
+
+	err_set(err, ERR_POLICY, "there is no verified backup of '%s' from the last %ld hours and after the last change of levels",
+		m->schema, hours);
+	err_hint(err, "%s; or give your reason to do without: --without-backup REASON", make);
+	return -1;
+}
+
+int migrate_policy_backup(struct migrate *m, struct err *err)
+{
+	const char *dir = profile_get(m->t->profile, "backup", "dir");
+	AUTO_STRV names = STRV_INIT;
+	struct found f = { 0 };
+	long long levels, not_before;
+	struct err why = ERR_INIT;
+	long hours;
+
+	if (migrate_opts.without_backup) {
+		if (!*migrate_opts.without_backup)
+			return err_set(err, ERR_USAGE, "--without-backup needs a reason; it is kept with the run");
+		m->store->backup = xasprintf("none: %.200s", migrate_opts.without_backup);
+		return 0;
+	}
+	if (profile_int(m->t->profile, "migrate", "backup-hours", 1, HOURS_MAX, HOURS_DEFAULT, &hours, err) < 0 ||
+	    levels_changed(m, &levels, err) < 0)
+		return -1;
+	not_before = (long long)time(NULL) - hours * 3600LL;
+	if (levels > not_before)
+		not_before = levels;
+	if (dir && path_list(&m->t->root, dir, &names, &why) < 0 && why.kind != ERR_ABSENT) {
+		*err = why;
+		return -1;
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		size_t len = strlen(names.v[i]), suffix = strlen(INFO_SUFFIX);
+
+		if (len > suffix && strcmp(names.v[i] + len - suffix, INFO_SUFFIX) == 0)
+			consider(m, dir, names.v[i], not_before, &f);
+	}
+	int rc = f.newest ? 0 : no_backup(m, f.unverified, hours, err);
+
+	if (f.newest)
+		m->store->backup = xasprintf("%.240s", f.newest);
+	free(f.newest);
+	free(f.unverified);
+	return rc;
+}
+
+/* ---- the guard ---- */
+
+static char *guard_program(void)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	char *slash = strrchr(self, '/');
+
+	if (!slash)
+		return xstrdup(LIBEXECDIR "/maintkit-guard");
+	*slash = '\0';
+	return xasprintf("%s/maintkit-guard", self);
+}
+
+static int guard(struct migrate *m, const struct strv *words, struct err *err)
+{
+	AUTO_FREE char *program = guard_program();
+	static const char *const passed[] = { "MAINTKIT_DB_SOCKET", "MAINTKIT_ASSUME_BOOTED" };
+	AUTO_BUF out = BUF_INIT;
+	AUTO_STRV args = STRV_INIT, env = STRV_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
+		if (getenv(passed[i]))
+			strv_addf(&env, "%s=%s", passed[i], getenv(passed[i]));
+	strv_add(&args, program);
+	strv_addf(&args, "--package=%s", m->t->package);
+	if (root_is_foreign(&m->t->root))
+		strv_addf(&args, "--root=%s", m->t->root.prefix);
+	if (m->t->profile_file) {
+		AUTO_FREE char *absolute = realpath(m->t->profile_file, NULL);
+
+		strv_addf(&args, "--profile=%s", absolute ? absolute : m->t->profile_file);
+	}
+	for (size_t i = 0; i < words->n; i++)
+		strv_add(&args, words->v[i]);
+	const struct child c = { .argv = (const char *const *)args.v, .env = (const char *const *)env.v, .out = &out, .timeout_ms = GUARD_MS };
+
+	if (child_check(&c, err) < 0) {
+		err_prefix(err, "the guard could not be told");
+		return -1;
+	}
+	return 0;
+}
+
+/* The guard speaks of the profile's database; another one is a copy that somebody tries things with. */
+static bool is_a_copy(const struct migrate *m)
+{
+	const char *name = profile_get(m->t->profile, "database", "name");
+
+	return !name || strcmp(name, m->schema) != 0;
+}
+
+int migrate_policy_floor(struct migrate *m, struct err *err)
+{
+	struct migrate_store *s = m->store;
+	AUTO_FREE char *before = NULL;
+	struct err why = ERR_INIT;
+
+	s->floor = 0;
+	s->floor_before = -1;
+	if (is_a_copy(m))
+		return 0;
+	s->floor = m->what->floor;
+	if (!s->floor && profile_int(m->t->profile, "guard", "database-floor", 1, POLICY_LEVEL_MAX, 0, &s->floor, err) < 0)
+		return -1;
+	if (db_meta_get(m->db, "min_app_level", &before, &why) == 0) {
+		s->floor_before = strtol(before, NULL, 10);
+		return 0;
+	}
+	if (why.kind == ERR_ABSENT)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+int migrate_policy_mark(struct migrate *m, struct err *err)
+{
+	AUTO_STRV words = STRV_INIT;
+
+	if (!m->store->floor)
+		return 0;
+	strv_add(&words, "mark");
+	strv_addf(&words, "--min=%ld", m->store->floor);
+	strv_addf(&words, "--reason=" REASON_PREFIX "%s was run", m->what->name);
+	return guard(m, &words, err);
+}
+
+int migrate_policy_unmark(struct migrate *m, long from, long to, struct err *err)
+{
+	AUTO_STRV words = STRV_INIT;
+
+	if (is_a_copy(m))
+		return 0;
+	strv_add(&words, "mark");
+	strv_addf(&words, "--lower-from=%ld", from);
+	strv_addf(&words, "--min=%ld", to);
+	strv_add(&words, "--reason=" REASON_PREFIX "undone");
+	return guard(m, &words, err);
+}

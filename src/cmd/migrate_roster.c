@@ -1,0 +1,259 @@
+/* roster: who a patient is enrolled to, and why a roster ended, as OSCAR's admin page writes them.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The page (admin/upgradeRosterData.jsp) compares as Java's equals() does, so
+ * here bytes are compared: `ro` and `RO ` are other codes. "Empty" is NULL or
+ * no byte; a blank is a value. Former states (demographicArchive) of patients
+ * that are gone stay as they are. Dates and users of the last change stay too.
+ * Where the page dies (a patient whose middleNames is NULL) this goes on.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "migrate.h"
+
+enum { ARCHIVE, PATIENT, PROVIDER };
+enum { ENROLLED = 1, REASON = 2 };	/* numbers of the columns below */
+
+#define REASON_UNKNOWN "33"	/* "cannot be released (due to patient confidentiality)": the page's choice */
+
+static const struct migrate_table tables[] = {
+	[ARCHIVE] = { .name = "demographicArchive", .pk = "id", .reads = "demographic_no roster_status provider_no",
+		      .writes = "roster_enrolled_to", .from = "OSCAR's update-2019-02-22.sql" },
+	[PATIENT] = { .name = "demographic", .pk = "demographic_no", .reads = "roster_status provider_no",
+		      .writes = "roster_enrolled_to roster_termination_reason", .from = "OSCAR's update-2019-02-22.sql" },
+	[PROVIDER] = { .name = "provider", .pk = "provider_no", .optional = true },
+	{ 0 },
+};
+
+#define IS(column, codes) "CAST(x." column " AS BINARY) IN (" codes ")"
+#define EMPTY(column) "(x." column " IS NULL OR LENGTH(x." column ") = 0)"
+#define WANTS_ENROLLED IS("roster_status", "'RO','TE'") " AND LENGTH(x.provider_no) > 0 AND " EMPTY("roster_enrolled_to")
+#define WANTS_REASON IS("roster_status", "'TE'") " AND " EMPTY("roster_termination_reason")
+#define OF_A_PATIENT " AND EXISTS (SELECT 1 FROM demographic p WHERE p.demographic_no = x.demographic_no)"
+#define NOT_BLANK " AND LENGTH(TRIM(x.provider_no)) > 0"
+
+/* Options of the last run, or the ones given: what `verify` must not expect. */
+struct roster {
+	bool no_invented, skip_blank;
+	size_t width[2];	/* of roster_enrolled_to, by table */
+};
+
+static const char *blank(const struct roster *r)
+{
+	return r->skip_blank ? NOT_BLANK : "";
+}
+
+/* Last key of the next m->rows rows: 1; none left: 0. */
+static int next_range(struct migrate *m, const char *table, const char *pk, int64_t *hi, struct err *err)
+{
+	AUTO_FREE char *sql = xasprintf("SELECT MAX(k) FROM (SELECT %s AS k FROM %s WHERE %s > %" PRId64 " ORDER BY %s LIMIT %d) r",
+					pk, table, pk, m->pos, pk, m->rows);
+	struct err why = ERR_INIT;
+
+	if (db_get_int(m->db, sql, NULL, 0, hi, &why) == 0)
+		return 1;
+	if (why.kind == ERR_ABSENT)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+/* Provider numbers that are longer than the new column. */
+static int report_cut(struct migrate *m, int table, const char *from, struct err *err)
+{
+	const struct roster *r = m->own;
+	CLEANUP(db_rows_release) struct db_rows rows = DB_ROWS_INIT;
+	AUTO_FREE char *sql = xasprintf("SELECT x.%s, CHAR_LENGTH(x.provider_no) FROM %s AND CHAR_LENGTH(x.provider_no) > %zu",
+					tables[table].pk, from, r->width[table]);
+
+	if (db_run(m->db, sql, NULL, 0, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.rows; i++)
+		migrate_problem(m, table, strtoll(db_cell(&rows, i, 0), NULL, 10), "cut",
+				"provider_no of %s characters, cut to %zu", db_cell(&rows, i, 1), r->width[table]);
+	return 0;
+}
+
+/* Who is nobody, or left, gets the patient all the same; a person may want to know. */
+static int report_providers(struct migrate *m, const char *from, struct err *err)
+{
+	static const char *const kinds[] = { "provider unknown", "provider inactive" };
+	const char *status = migrate_has(m, PROVIDER, "status") ? "COALESCE(v.status, '') <> '1'" : "0";
+	CLEANUP(db_rows_release) struct db_rows rows = DB_ROWS_INIT;
+	AUTO_FREE char *sql = xasprintf("SELECT x.demographic_no, x.provider_no, NOT EXISTS (SELECT 1 FROM provider v WHERE v.provider_no ="
+					" x.provider_no), EXISTS (SELECT 1 FROM provider v WHERE v.provider_no = x.provider_no AND %s)"
+					" FROM %s", status, from);
+
+	/* Only for people: a plan. */
+	if (m->mode != MIGRATE_PLAN || !migrate_has(m, PROVIDER, NULL))
+		return 0;
+	if (db_run(m->db, sql, NULL, 0, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.rows; i++)
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+			if (*db_cell(&rows, i, 2 + k) == '1')
+				migrate_problem(m, PATIENT, strtoll(db_cell(&rows, i, 0), NULL, 10), kinds[k], "'%s'", db_cell(&rows, i, 1));
+	return 0;
+}
+
+static int enroll(struct migrate *m, int table, const char *range, const char *more, struct err *err)
+{
+	const struct roster *r = m->own;
+	AUTO_FREE char *key = xasprintf("x.%s", tables[table].pk);
+	AUTO_FREE char *from = xasprintf("%s x WHERE %s AND " WANTS_ENROLLED "%s%s", tables[table].name, range, blank(r), more);
+	AUTO_FREE char *now = xasprintf("LEFT(x.provider_no, %zu)", r->width[table]);
+
+	if (report_cut(m, table, from, err) < 0 || (table == PATIENT && report_providers(m, from, err) < 0))
+		return -1;
+	return migrate_change_select(m, table, ENROLLED, key, "x.roster_enrolled_to", now, from, "enrolled", err);
+}
+
+static int step_archive(struct migrate *m, struct err *err)
+{
+	int64_t hi;
+	int rc = next_range(m, "demographicArchive", "id", &hi, err);
+
+	if (rc <= 0)
+		return rc;
+	AUTO_FREE char *range = xasprintf("x.id > %" PRId64 " AND x.id <= %" PRId64, m->pos, hi);
+
+	if (enroll(m, ARCHIVE, range, OF_A_PATIENT, err) < 0)
+		return -1;
+	m->pos = hi;
+	return 1;
+}
+
+static int step_patients(struct migrate *m, struct err *err)
+{
+	const struct roster *r = m->own;
+	int64_t hi;
+	int rc = next_range(m, "demographic", "demographic_no", &hi, err);
+
+	if (rc <= 0)
+		return rc;
+	AUTO_FREE char *range = xasprintf("x.demographic_no > %" PRId64 " AND x.demographic_no <= %" PRId64, m->pos, hi);
+	AUTO_FREE char *ended = xasprintf("demographic x WHERE %s AND " WANTS_REASON, range);
+
+	if (enroll(m, PATIENT, range, "", err) < 0)
+		return -1;
+	if (!r->no_invented && migrate_change_select(m, PATIENT, REASON, "x.demographic_no", "x.roster_termination_reason",
+						     "'" REASON_UNKNOWN "'", ended, "reason " REASON_UNKNOWN, err) < 0)
+		return -1;
+	m->pos = hi;
+	return 1;
+}
+
+static int count(struct migrate *m, const char *from, int64_t *n, struct err *err)
+{
+	AUTO_FREE char *sql = xasprintf("SELECT COUNT(*) FROM %s", from);
+
+	return db_get_int(m->db, sql, NULL, 0, n, err);
+}
+
+static int look(struct migrate *m, struct err *err)
+{
+	int64_t archive, patients, reasons;
+
+	if (count(m, "demographicArchive x WHERE " WANTS_ENROLLED OF_A_PATIENT, &archive, err) < 0 ||
+	    count(m, "demographic x WHERE " WANTS_ENROLLED, &patients, err) < 0 ||
+	    count(m, "demographic x WHERE " WANTS_REASON, &reasons, err) < 0)
+		return -1;
+	m->need.rows = archive + patients + reasons;
+	m->need.needed = m->need.rows > 0;
+	buf_addf(&m->need.evidence, "%" PRId64 " patients and %" PRId64 " former states with status RO or TE lack roster_enrolled_to, %"
+		 PRId64 " with TE a reason", patients, archive, reasons);
+	return 0;
+}
+
+/* The choices of the last run that stands, when this only verifies. */
+static int recall_choices(struct migrate *m, struct roster *r, struct err *err)
+{
+	AUTO_FREE char *options = NULL;
+	struct err why = ERR_INIT;
+
+	r->no_invented = migrate_opts.no_invented;
+	r->skip_blank = migrate_opts.skip_blank;
+	if (m->mode != MIGRATE_VERIFY || !db_has_table(m->db, "maintkit_run", NULL))
+		return 0;
+	if (db_get_str(m->db, "SELECT options FROM maintkit_run WHERE migration = 'roster' AND state = 'done' ORDER BY run_id DESC LIMIT 1",
+		       NULL, 0, &options, &why) == 0) {
+		r->no_invented = strstr(options, "no-invented-reason") != NULL;
+		r->skip_blank = strstr(options, "skip-blank-providers") != NULL;
+		return 0;
+	}
+	if (why.kind == ERR_ABSENT)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+static int begin(struct migrate *m, struct err *err)
+{
+	struct roster *r = xcalloc(1, sizeof(*r));
+
+	m->own = r;
+	migrate_fit(m, ARCHIVE, ENROLLED, "", 0, &r->width[ARCHIVE]);
+	migrate_fit(m, PATIENT, ENROLLED, "", 0, &r->width[PATIENT]);
+	return recall_choices(m, r, err);
+}
+
+static void end(struct migrate *m)
+{
+	free(m->own);
+	m->own = NULL;
+}
+
+/* How many patients went to whom, for the provider to sign off. */
+static int report(struct migrate *m, struct err *err)
+{
+	CLEANUP(db_rows_release) struct db_rows rows = DB_ROWS_INIT;
+	const struct roster *r = m->own;
+	AUTO_FREE char *done = xasprintf("SELECT CONVERT(now USING utf8mb4) AS who, COUNT(*) FROM maintkit_undo WHERE run_id = %" PRId64
+					 " AND tab = %d AND col = %d GROUP BY who ORDER BY who", migrate_run_id(m), PATIENT, ENROLLED);
+	AUTO_FREE char *planned = xasprintf("SELECT LEFT(x.provider_no, %zu) AS who, COUNT(*) FROM demographic x WHERE " WANTS_ENROLLED
+					    "%s GROUP BY who ORDER BY who", r->width[PATIENT], blank(r));
+
+	if (db_run(m->db, m->mode == MIGRATE_RUN ? done : planned, NULL, 0, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.rows; i++) {
+		AUTO_FREE char *who = xasprintf("patients enrolled to provider '%s'", db_cell(&rows, i, 0));
+
+		migrate_fact(m, who, "%s", db_cell(&rows, i, 1));
+	}
+	return 0;
+}
+
+static int verify(struct migrate *m, struct err *err)
+{
+	const struct roster *r = m->own;
+	AUTO_FREE char *archive = xasprintf("demographicArchive x WHERE " WANTS_ENROLLED "%s" OF_A_PATIENT, blank(r));
+	AUTO_FREE char *patients = xasprintf("demographic x WHERE " WANTS_ENROLLED "%s", blank(r));
+	int64_t n;
+
+	if (count(m, archive, &n, err) < 0)
+		return -1;
+	migrate_check(m, "former states without roster_enrolled_to", n);
+	if (count(m, patients, &n, err) < 0)
+		return -1;
+	migrate_check(m, "patients without roster_enrolled_to", n);
+	if (r->no_invented)
+		return 0;
+	if (count(m, "demographic x WHERE " WANTS_REASON, &n, err) < 0)
+		return -1;
+	migrate_check(m, "patients with status TE without a reason", n);
+	return 0;
+}
+
+static const struct migrate_stage stages[] = {
+	{ .what = "former states", .table = ARCHIVE, .step = step_archive },
+	{ .what = "patients", .table = PATIENT, .step = step_patients },
+	{ 0 },
+};
+
+const struct migration migrate_roster = {
+	.name = "roster", .summary = "who each rostered patient is enrolled to",
+	.takes = MIGRATE_NO_INVENTED | MIGRATE_NO_BLANK, .tables = tables, .stages = stages,
+	.look = look, .begin = begin, .end = end, .report = report, .verify = verify,
+};

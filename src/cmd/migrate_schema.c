@@ -1,0 +1,281 @@
+/* The tables that a migration works on, as they really are, and SQL that fits them.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include <string.h>
+
+#include "../core/utf8.h"
+#include "migrate_frame.h"
+
+void migrate_sql_name(struct buf *sql, const char *name)
+{
+	if (db_quote_name(sql, name, NULL) < 0)
+		abort();
+}
+
+void migrate_schema_release(struct migrate_seen *seen)
+{
+	for (size_t i = 0; i < seen->n; i++) {
+		free(seen->col[i].name);
+		free(seen->col[i].type);
+		free(seen->col[i].charset);
+		free(seen->col[i].collation);
+	}
+	free(seen->col);
+	free(seen->engine);
+	*seen = (struct migrate_seen){ 0 };
+}
+
+static char *dup_or_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+int migrate_schema_read(struct db *db, const char *table, struct migrate_seen *seen, struct err *err)
+{
+	CLEANUP(db_rows_release) struct db_rows t = DB_ROWS_INIT, c = DB_ROWS_INIT;
+	struct db_value v[] = { DBV_STR(table) };
+
+	*seen = (struct migrate_seen){ 0 };
+	if (db_run(db, "SELECT engine, table_type FROM information_schema.tables WHERE table_schema = DATABASE()"
+		   " AND table_name = ?", v, 1, &t, err) < 0)
+		return -1;
+	if (!t.rows)
+		return 0;
+	seen->there = true;
+	seen->engine = xstrdup(db_cell(&t, 0, 0) ? db_cell(&t, 0, 0) : db_cell(&t, 0, 1));
+	if (db_run(db, "SELECT column_name, data_type, character_set_name, collation_name, character_maximum_length, extra"
+		   " FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?"
+		   " ORDER BY ordinal_position", v, 1, &c, err) < 0)
+		return -1;
+	seen->col = xcalloc(c.rows, sizeof(*seen->col));
+	for (seen->n = 0; seen->n < c.rows; seen->n++) {
+		struct migrate_column *col = &seen->col[seen->n];
+		const char *chars = db_cell(&c, seen->n, 4), *extra = db_cell(&c, seen->n, 5);
+
+		col->name = xstrdup(db_cell(&c, seen->n, 0));
+		col->type = xstrdup(db_cell(&c, seen->n, 1));
+		col->charset = dup_or_null(db_cell(&c, seen->n, 2));
+		col->collation = dup_or_null(db_cell(&c, seen->n, 3));
+		col->chars = chars ? strtoll(chars, NULL, 10) : -1;
+		col->on_update = extra && strstr(extra, "on update") != NULL;
+	}
+	return 0;
+}
+
+const struct migrate_column *migrate_schema_column(const struct migrate_seen *seen, const char *name)
+{
+	for (size_t i = 0; i < seen->n; i++)
+		if (strcasecmp(seen->col[i].name, name) == 0)
+			return &seen->col[i];
+	return NULL;
+}
+
+/* ---- is all there that the migration needs? ---- */
+
+static bool is_integer(const char *type)
+{
+	static const char *const types[] = { "tinyint", "smallint", "mediumint", "int", "bigint" };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Character sets whose text we can compare and measure here. */
+static bool known_charset(const char *charset)
+{
+	return !charset || strncmp(charset, "utf8", 4) == 0 || strcmp(charset, "latin1") == 0 || strcmp(charset, "ascii") == 0;
+}
+
+static int lacks(const struct migrate_table *t, const char *what, struct err *err)
+{
+	err_set(err, ERR_FAIL, "%s is missing", what);
+	err_hint(err, "%s adds it", t->from ? t->from : "the schema of the application's version");
+	return -1;
+}
+
+static int check_columns(const struct migrate_table *t, const struct migrate_seen *seen, struct err *err)
+{
+	AUTO_STRV words = STRV_INIT;
+	const struct migrate_column *pk = migrate_schema_column(seen, t->pk);
+
+	strv_add(&words, t->pk);
+	strv_split(&words, t->reads ? t->reads : "", " ");
+	size_t n_read = words.n;
+
+	strv_split(&words, t->writes ? t->writes : "", " ");
+	for (size_t i = 0; i < words.n; i++) {
+		const struct migrate_column *c = migrate_schema_column(seen, words.v[i]);
+		AUTO_FREE char *what = xasprintf("column '%s.%s'", t->name, words.v[i]);
+
+		if (!c)
+			return lacks(t, what, err);
+		if (i >= n_read && !known_charset(c->charset))
+			return err_set(err, ERR_FAIL, "%s has character set '%s', which is not handled; convert the table to utf8mb4 first",
+				       what, c->charset);
+	}
+	if ((t->writes || t->inserts) && !is_integer(pk->type))
+		return err_set(err, ERR_FAIL, "the key '%s.%s' is of type '%s', not an integer", t->name, t->pk, pk->type);
+	return 0;
+}
+
+static int check_engine(const struct migrate_table *t, const struct migrate_seen *seen, struct err *err)
+{
+	if (strcasecmp(seen->engine, "InnoDB") == 0)
+		return 0;
+	err_set(err, ERR_POLICY, "table '%s' is kept by %s, which cannot undo a half done change", t->name, seen->engine);
+	err_hint(err, "convert it once, with a backup made before: ALTER TABLE `%s` ENGINE=InnoDB", t->name);
+	return -1;
+}
+
+int migrate_schema_check(struct migrate *m, bool writing, struct err *err)
+{
+	for (int i = 0; m->what->tables[i].name; i++) {
+		const struct migrate_table *t = &m->what->tables[i];
+		const struct migrate_seen *seen = &m->store->seen[i];
+		AUTO_FREE char *what = xasprintf("table '%s'", t->name);
+
+		if (!seen->there && t->optional)
+			continue;
+		if (!seen->there)
+			return lacks(t, what, err);
+		if (check_columns(t, seen, err) < 0)
+			return -1;
+		if (writing && (t->writes || t->inserts) && check_engine(t, seen, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+bool migrate_has(struct migrate *m, int table, const char *column)
+{
+	const struct migrate_seen *seen = &m->store->seen[table];
+
+	return seen->there && (!column || migrate_schema_column(seen, column));
+}
+
+/* ---- SQL ---- */
+
+static void column_of(const char *alias, const char *column, struct buf *sql)
+{
+	migrate_sql_name(sql, alias);
+	buf_addc(sql, '.');
+	migrate_sql_name(sql, column);
+}
+
+static bool is_binary(const struct migrate_column *c)
+{
+	return strstr(c->type, "blob") || strstr(c->type, "binary");
+}
+
+static bool stored_as_utf8(const struct migrate_column *c)
+{
+	return strncmp(c->charset, "utf8", 4) == 0 || strcmp(c->charset, "ascii") == 0;
+}
+
+void migrate_sql_text(struct migrate *m, int table, const char *alias, const char *column, struct buf *sql)
+{
+	const struct migrate_column *c = migrate_schema_column(&m->store->seen[table], column);
+	bool convert = c && c->charset && !stored_as_utf8(c);
+
+	buf_adds(sql, convert ? "CAST(CONVERT(" : "CAST(");
+	column_of(alias, column, sql);
+	buf_adds(sql, convert ? " USING utf8mb4) AS BINARY)" : " AS BINARY)");
+}
+
+void migrate_sql_raw(const char *alias, const struct migrate_column *c, struct buf *sql)
+{
+	/* A number or a date becomes text first: its own bytes would depend on the type. */
+	bool text = !c->charset && !is_binary(c);
+
+	buf_adds(sql, text ? "CAST(CAST(" : "CAST(");
+	column_of(alias, c->name, sql);
+	buf_adds(sql, text ? " AS CHAR) AS BINARY)" : " AS BINARY)");
+}
+
+/* utf8 and utf8mb3 are one thing under two names. */
+static bool same_charset(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0 ||
+	       ((!strcmp(a, "utf8") || !strcmp(a, "utf8mb3")) && (!strcmp(b, "utf8") || !strcmp(b, "utf8mb3")));
+}
+
+void migrate_sql_unraw(const char *expression, const struct migrate_column *c, const char *from, struct buf *sql)
+{
+	if (is_binary(c)) {
+		buf_adds(sql, expression);
+	} else if (!c->charset) {
+		buf_addf(sql, "CONVERT(%s USING utf8)", expression);
+	} else if (!from || same_charset(from, c->charset)) {
+		buf_addf(sql, "CONVERT(%s USING %s) COLLATE %s", expression, c->charset, c->collation);
+	} else {
+		buf_addf(sql, "CONVERT(CONVERT(%s USING %s) USING %s) COLLATE %s", expression, from, c->charset, c->collation);
+	}
+}
+
+void migrate_sql_keep(const char *alias, const struct migrate_seen *seen, const struct strv *but, struct buf *sql)
+{
+	for (size_t i = 0; i < seen->n; i++) {
+		if (!seen->col[i].on_update || strv_has(but, seen->col[i].name))
+			continue;
+		buf_adds(sql, ", ");
+		column_of(alias, seen->col[i].name, sql);
+		buf_adds(sql, " = ");
+		column_of(alias, seen->col[i].name, sql);
+	}
+}
+
+void migrate_sql_mark(const char *alias, const struct migrate_seen *seen, const struct strv *names, struct buf *sql)
+{
+	size_t from = sql->len;
+
+	buf_adds(sql, "SHA1(CONCAT(''");
+	for (size_t i = 0; i < names->n; i++) {
+		const struct migrate_column *c = migrate_schema_column(seen, names->v[i]);
+		AUTO_BUF raw = BUF_INIT;
+
+		if (!c) {
+			buf_truncate(sql, from);
+			buf_adds(sql, "NULL");
+			return;
+		}
+		migrate_sql_raw(alias, c, &raw);
+		buf_addf(sql, ", IFNULL(CONCAT(LENGTH(%s), ':', %s), 'N')", raw.p, raw.p);
+	}
+	buf_adds(sql, "))");
+}
+
+/* ---- does a text fit? ---- */
+
+static bool representable(const char *charset, int32_t c)
+{
+	if (strcmp(charset, "utf8mb4") == 0)
+		return true;
+	if (strncmp(charset, "utf8", 4) == 0)
+		return c < 0x10000;
+	/* MariaDB's latin1 is Windows-1252: 0x80 to 0x9f are other characters there. */
+	if (strcmp(charset, "latin1") == 0)
+		return c < 0x80 || (c >= 0xa0 && c <= 0xff);
+	return c < 0x80;
+}
+
+enum migrate_fit migrate_fit(struct migrate *m, int table, int column, const char *text, size_t len, size_t *max)
+{
+	AUTO_STRV names = STRV_INIT;
+	size_t chars = 0;
+
+	strv_split(&names, m->what->tables[table].writes, " ");
+	const struct migrate_column *c = migrate_schema_column(&m->store->seen[table], names.v[column - 1]);
+
+	*max = c->chars < 0 ? SIZE_MAX : (size_t)c->chars;
+	for (size_t i = 0, used; i < len; i += used, chars++) {
+		int32_t code = utf8_next(text + i, len - i, &used);
+
+		if (code < 0)
+			return MIGRATE_INVALID;
+		if (c->charset && !representable(c->charset, code))
+			return MIGRATE_UNREPRESENTABLE;
+	}
+	return chars > *max ? MIGRATE_LONG : MIGRATE_FITS;
+}
