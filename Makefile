@@ -49,8 +49,8 @@ ext_pending :=
 libs_pending :=
 ext_props := propsfile propsbase
 libs_props :=
-ext_sql := db propsfile propsbase identity scriptstate
-libs_sql := -lmariadb
+ext_sql := db dblease propsfile propsbase identity scriptstate
+libs_sql := -lmariadb -pthread
 ext_totp := db propsfile otp qr
 libs_totp := -lmariadb -loath -lqrencode
 ext_pgp := propsfile pgp
@@ -88,10 +88,14 @@ $(libcore): $(call obj,$(core_src))
 	@rm -f $@
 	$(AR) rcsD $@ $^
 
+# An adapter of more than one file: whoever names it gets them all.
+pieces_db := db_connect db_blockers
+with_pieces = $(foreach e,$(1),$(e) $(pieces_$(e)))
+
 # maintkit-NAME = src/cmd/NAME.c, its pieces NAME_*.c, tool.c, its adapters, its libraries.
 define program_rule
 src_$(1) := src/cmd/$(1).c $$(sort $$(wildcard src/cmd/$(1)_*.c)) src/cmd/tool.c \
-	$$(wildcard $$(addprefix src/ext/,$$(addsuffix .c,$$(ext_common) $$(ext_$(1)))))
+	$$(wildcard $$(addprefix src/ext/,$$(addsuffix .c,$$(call with_pieces,$$(ext_common) $$(ext_$(1))))))
 $$(BUILD)/bin/maintkit-$(1): $$(call obj,$$(src_$(1))) $$(libcore) $$(libbase)
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -Wl,--as-needed -o $$@ $$^ $$(libs_$(1)) $$(libs_common)
@@ -110,7 +114,7 @@ unit_tests := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(unit_src))
 define unit_rule
 ext_t_$(1) := $$(shell sed -n 's,^// ext: ,,p' tests/unit/$(1).c)
 libs_t_$(1) := $$(shell sed -n 's,^// libs: ,,p' tests/unit/$(1).c)
-$$(BUILD)/tests/$(1): tests/unit/$(1).c $$(call obj,$$(addprefix src/ext/,$$(addsuffix .c,$$(ext_t_$(1))))) $$(libcore) $$(libbase)
+$$(BUILD)/tests/$(1): tests/unit/$(1).c $$(call obj,$$(addprefix src/ext/,$$(addsuffix .c,$$(call with_pieces,$$(ext_t_$(1)))))) $$(libcore) $$(libbase)
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CPPFLAGS) -Isrc $$(ALL_CFLAGS) -Wno-missing-prototypes -MMD -MP $$(LDFLAGS) -o $$@ $$(filter %.c %.o %.a,$$^) $$(libs_t_$(1)) -lcmocka $$(libs_common)
 endef

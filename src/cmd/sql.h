@@ -11,6 +11,7 @@
 #include "../core/sqlkind.h"
 #include "../core/sqlsplit.h"
 #include "../ext/db.h"
+#include "../ext/dblease.h"
 #include "../ext/scriptstate.h"
 #include "tool.h"
 
@@ -72,12 +73,39 @@ int sql_view_load(struct db *db, struct sql_view *v, struct err *err) MUST_CHECK
 const char *sql_database(const struct tool *t, struct err *err);
 /* Connect; selected: with that database (ERR_ABSENT when there is none). */
 int sql_connect(struct tool *t, bool selected, struct db **db, struct err *err) MUST_CHECK;
+/* For a second thread: says nothing, and does not wait long. */
+int sql_connect_quietly(struct tool *t, struct db **db, struct err *err) MUST_CHECK;
 /* Connect and see. A database that does not exist leaves *db without one selected. */
 int sql_look(struct tool *t, struct db **db, struct sql_view *v, struct err *err) MUST_CHECK;
 
 enum sql_due { SQL_DUE, SQL_RESUME, SQL_DONE, SQL_CHANGED, SQL_OFFERED, SQL_NOT_WANTED };
 enum sql_due sql_due(const struct sql_view *v, const struct sql_script *s, bool demo);
 const char *sql_due_word(enum sql_due due);
+
+/* ---- one run at a time: sql_lock.c; and an eye on it: sql_watch.c ---- */
+
+struct sql_hold {
+	struct db *db;			/* whose connection has the lock */
+	struct dblease *lease;		/* NULL unless the server is a Galera node */
+	struct sql_watch *watch;
+};
+/* The lock of all runs on one database, held until the connection ends. Waits with a message.
+ * lease: and that of the cluster, if it is one; the database must exist. Declare h behind db: it has to be released before. */
+int sql_lock(struct tool *t, struct db *db, const char *database, bool lease, struct sql_hold *h, struct err *err) MUST_CHECK;
+void sql_unlock(struct sql_hold *h);
+
+/* A second thread with a connection of its own (made when it is needed): it
+ * keeps the lease alive, and tells who blocks a statement that waits for a lock,
+ * while it waits, and that a long one is still at work. NULL when there can be none. */
+struct sql_watch *sql_watch_start(struct tool *t, struct db *db, const struct dblease *lease);
+void sql_watch_stop(struct sql_watch *w);
+/* Around each request; what 0: between statements. */
+void sql_watch_busy(struct sql_watch *w, int64_t statement);
+void sql_watch_idle(struct sql_watch *w);
+/* Who blocked the latest statement, as far as it was seen; to be freed, or NULL. */
+char *sql_watch_blockers(struct sql_watch *w);
+/* Is the lease gone? Then whatever is done now is another one's business. Asks over db after a time without a sign of life. */
+bool sql_watch_lost(struct sql_watch *w, struct db *db);
 
 /* ---- running one script: sql_run.c, sql_journal.c, sql_resolve.c, sql_source.c ---- */
 
@@ -94,6 +122,8 @@ struct sql_run {
 	struct tool *t;
 	struct db *db;
 	MYSQL *my;
+	const struct sql_hold *hold;
+	bool fenced_out;		/* another run has taken the cluster's lease */
 	const struct sql_script *script;
 	const char *schema;
 
@@ -133,11 +163,18 @@ struct sql_run {
 	bool progress;			/* something was applied by this process: worth a reconnect */
 };
 
-/* Run or resume one script. The lock is held by db. Statements applied now: >= 0. */
-int64_t sql_run_script(struct tool *t, struct db *db, const char *schema, const struct sql_script *s,
+/* Run or resume one script. Statements applied now: >= 0. */
+int64_t sql_run_script(struct tool *t, const struct sql_hold *hold, const char *schema, const struct sql_script *s,
 		       bool *progress, struct err *err);
 /* Send text, read every result; rows and warnings are added up. *failed: which result (from 0) had the error. */
 int sql_send(struct sql_run *r, const char *text, size_t len, int *failed, struct err *err) MUST_CHECK;
+
+/* What earlier runs did, sql_past.c: read it; is the skipped statement at hand still the one that was done; user variables as
+ * they were behind the skipped ranges from `before` on; the first one that is not skipped. */
+int sql_past_load(struct sql_run *r, struct err *err) MUST_CHECK;
+int sql_past_check(struct sql_run *r, struct err *err) MUST_CHECK;
+int sql_past_replay(struct sql_run *r, size_t before, struct err *err) MUST_CHECK;
+int sql_past_end(struct sql_run *r, struct err *err) MUST_CHECK;
 
 /* Note the statement at hand as done; replay may be NULL. */
 void sql_journal_note(struct sql_run *r, const char *replay);
@@ -173,7 +210,9 @@ void sql_trace_name(const struct sql_trace *t, struct buf *out);
 /* Put file:line:column, the first line and what is applied around an error of the statement at hand. */
 void sql_explain(struct sql_run *r, struct err *err);
 /* Name who blocks, for lock waits. */
-void sql_name_blockers(struct db *db, struct err *err);
+void sql_name_blockers(struct sql_run *r, struct err *err);
+/* The cluster's lease is another run's: say so, and write nothing more. -1. */
+int sql_fenced_out(struct sql_run *r, struct err *err);
 void sql_show_progress(struct sql_run *r, bool end);
 
 int sql_file_push(struct sql_run *r, const char *path, struct err *err) MUST_CHECK;
@@ -190,7 +229,5 @@ int sql_status(struct tool *t, int argc, char **argv, struct err *err);
 int sql_verify(struct tool *t, int argc, char **argv, struct err *err);
 int sql_repair(struct tool *t, int argc, char **argv, struct err *err);
 int sql_baseline(struct tool *t, int argc, char **argv, struct err *err);
-/* The lock of all runs on one database; waits with a message. */
-int sql_lock(struct db *db, const char *database, struct err *err) MUST_CHECK;
 
 #endif

@@ -312,12 +312,13 @@ int sql_baseline(struct tool *t, int argc, char **argv, struct err *err)
 	CLEANUP(sql_scripts_release) struct sql_scripts all = SQL_SCRIPTS_INIT;
 	CLEANUP(sql_view_release) struct sql_view v = { 0 };
 	CLEANUP(db_cleanup) struct db *db = NULL;
+	CLEANUP(sql_unlock) struct sql_hold hold = { 0 };
 	AUTO_STRV found = STRV_INIT;
 
 	(void)argc;
 	(void)argv;
 	if (sql_scripts_load(t, &all, err) < 0 || sql_look(t, &db, &v, err) < 0 ||
-	    sql_lock(db, sql_database(t, NULL), err) < 0)
+	    sql_lock(t, db, sql_database(t, NULL), v.exists && !t->dry_run, &hold, err) < 0)
 		return -1;
 	if (!v.exists || (v.empty && !v.origin))
 		return err_set(err, ERR_FAIL, "there is nothing to adopt: database '%s' %s; make a new one with: maintkit -p %s sql create",
@@ -353,6 +354,7 @@ int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
 {
 	CLEANUP(sql_view_release) struct sql_view v = { 0 };
 	CLEANUP(db_cleanup) struct db *db = NULL;
+	CLEANUP(sql_unlock) struct sql_hold hold = { 0 };
 	const char *schema = sql_database(t, err), *name = argv[0];
 	struct script_range *past = NULL;
 	size_t n = 0;
@@ -362,7 +364,7 @@ int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
 	if (!schema || !!sql_opts.done == !!sql_opts.redo)
 		return schema ? err_set(err, ERR_USAGE, "say --done N or --redo N") : -1;
 	if (number_of(sql_opts.done ? sql_opts.done : sql_opts.redo, &number, err) < 0 || sql_connect(t, true, &db, err) < 0 ||
-	    sql_lock(db, schema, err) < 0 || sql_view_load(db, &v, err) < 0)
+	    sql_lock(t, db, schema, !t->dry_run, &hold, err) < 0 || sql_view_load(db, &v, err) < 0)
 		return -1;
 	if (!scriptstate_find(v.state, v.n_states, name))
 		return err_set(err, ERR_FAIL, "no script '%s' was ever begun on database '%s'", name, schema);

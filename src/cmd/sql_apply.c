@@ -1,6 +1,7 @@
 /* sql apply: run what is due, one script after the other, each on a connection of its own.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include <mysqld_error.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #endif
 
 #define LOST_MAX 3		/* lost this often in a row without having got any further: give up */
+#define DEADLOCK_MAX 3		/* the same for being chosen as a deadlock's victim */
 
 /* May scripts be run here at all? named: the admin asked for this one. */
 static int check_origin(struct tool *t, const struct sql_view *v, const struct sql_script *s, bool named, struct err *err)
@@ -44,12 +46,13 @@ static int refuse_changed(const struct sql_view *v, const struct sql_script *s, 
 static int attempt(struct tool *t, struct sql_script *s, bool named, bool *progress, struct err *err)
 {
 	CLEANUP(db_cleanup) struct db *db = NULL;
+	CLEANUP(sql_unlock) struct sql_hold hold = { 0 };
 	CLEANUP(sql_view_release) struct sql_view v = { 0 };
 	const char *schema = sql_database(t, err);
 	enum sql_due due;
 	int64_t n;
 
-	if (!schema || sql_connect(t, true, &db, err) < 0 || sql_lock(db, schema, err) < 0 ||
+	if (!schema || sql_connect(t, true, &db, err) < 0 || sql_lock(t, db, schema, true, &hold, err) < 0 ||
 	    sql_view_load(db, &v, err) < 0)
 		return -1;
 	due = sql_due(&v, s, sql_opts.demo || (named && s->role == SQL_DEMO));
@@ -65,7 +68,7 @@ static int attempt(struct tool *t, struct sql_script *s, bool named, bool *progr
 	    scriptstate_forget(db, schema, s->name, err) < 0)
 		return -1;	/* a repeatable one, changed: from the beginning */
 	log_debug("applying script '%s' (%s)", s->name, s->path);
-	n = sql_run_script(t, db, schema, s, progress, err);
+	n = sql_run_script(t, &hold, schema, s, progress, err);
 	if (n < 0)
 		return -1;
 	log_info("script '%s' is applied (%lld statement%s)", s->name, (long long)n, n == 1 ? "" : "s");
@@ -93,12 +96,19 @@ static int wait_for_server(struct tool *t, struct err *err)
 
 static int apply_one(struct tool *t, struct sql_script *s, bool named, struct err *err)
 {
-	int lost = 0;
+	int lost = 0, victim = 0;
 
 	for (;;) {
 		bool progress = false;
 		int rc = attempt(t, s, named, &progress, err);
 
+		if (rc < 0 && err->kind == ERR_BUSY && (err->lib == ER_LOCK_DEADLOCK || err->lib == ER_CHECKREAD)) {
+			victim = progress ? 1 : victim + 1;
+			if (victim >= DEADLOCK_MAX)
+				return -1;
+			log_info("%s; going on with it", err->text);
+			continue;
+		}
 		if (rc >= 0 || err->kind != ERR_BACKEND)
 			return rc;
 		lost = progress ? 1 : lost + 1;

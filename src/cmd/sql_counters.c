@@ -43,7 +43,8 @@ int sql_counters_before(struct sql_run *r, const struct sql_kind *k, struct err 
 	AUTO_BUF sql = BUF_INIT;
 	int failed, rc;
 
-	if (!k->inserts || !k->table || !is_ours(r, k->schema) || strv_has(&r->touched, k->table))
+	/* On a cluster the numbers depend on the node anyway. */
+	if (r->hold->lease || !k->inserts || !k->table || !is_ours(r, k->schema) || strv_has(&r->touched, k->table))
 		return 0;
 	/* While there are temporary tables nothing may be committed: they would not outlive a cut. */
 	if (!r->script_tx && !r->temporary && !strv_has(&r->counted, k->table) && find_created(r, k->table) == r->created.n) {
@@ -153,6 +154,8 @@ int sql_counters_restore(struct sql_run *r, struct err *err)
 {
 	CLEANUP(db_rows_release) struct db_rows rows = DB_ROWS_INIT;
 
+	if (r->hold->lease)
+		return 0;
 	if (scriptstate_counters(r->db, r->schema, r->script->name, &rows, err) < 0)
 		return -1;
 	for (size_t i = 0; i < rows.rows; i++) {

@@ -340,13 +340,14 @@ int sql_create(struct tool *t, int argc, char **argv, struct err *err)
 {
 	CLEANUP(account_release) struct account a = { 0 };
 	CLEANUP(db_cleanup) struct db *db = NULL;
+	CLEANUP(sql_unlock) struct sql_hold hold = { 0 };
 
 	(void)argc;
 	(void)argv;
 	if (!(a.database = sql_database(t, err)) || !(a.user = profile_require(t->profile, "database", "user", err)))
 		return -1;
 	a.host = profile_get_or(t->profile, "database", "host", "localhost");
-	if (sql_connect(t, false, &db, err) < 0 || sql_lock(db, a.database, err) < 0)
+	if (sql_connect(t, false, &db, err) < 0 || sql_lock(t, db, a.database, false, &hold, err) < 0)
 		return -1;
 	if (ensure_database(t, db, a.database, err) < 0)
 		return -1;

@@ -20,12 +20,38 @@ const char *sql_database(const struct tool *t, struct err *err)
 	return sql_opts.database ? sql_opts.database : profile_require(t->profile, "database", "name", err);
 }
 
+/* Which of several hosts works for us, once for each. */
+static void tell_node(const struct db *db)
+{
+	static char *told;
+	const char *node = db_node(db);
+
+	if (!node || (told && !strcmp(told, node)))
+		return;
+	if (db_skipped_nodes(db))
+		log_info("using host '%s' (%s)", node, db_skipped_nodes(db));
+	else if (told)
+		log_info("using host '%s'", node);
+	free(told);
+	told = xstrdup(node);
+}
+
 int sql_connect(struct tool *t, bool selected, struct db **db, struct err *err)
 {
 	struct db_options o = { .defaults_file = sql_opts.defaults_file };
 
 	if (selected && !(o.database = sql_database(t, err)))
 		return -1;
+	if (db_open(db, t->profile, &t->root, &o, err) < 0)
+		return -1;
+	tell_node(*db);
+	return 0;
+}
+
+int sql_connect_quietly(struct tool *t, struct db **db, struct err *err)
+{
+	struct db_options o = { .defaults_file = sql_opts.defaults_file, .io_timeout_s = 10 };
+
 	return db_open(db, t->profile, &t->root, &o, err);
 }
 
@@ -71,21 +97,6 @@ int sql_look(struct tool *t, struct db **db, struct sql_view *v, struct err *err
 	if (db_quote_name(&use, name, err) < 0 || db_run(*db, use.p, NULL, 0, NULL, err) < 0)
 		return -1;
 	return sql_view_load(*db, v, err);
-}
-
-int sql_lock(struct db *db, const char *database, struct err *err)
-{
-	AUTO_FREE char *name = xasprintf("maintkit_sql/%.50s", database);
-	struct err e = ERR_INIT;
-
-	if (db_lock(db, name, 0, &e) == 0)
-		return 0;
-	if (e.kind == ERR_BUSY) {
-		log_info("%s; waiting up to %ld s", e.text, sql_opts.wait);
-		return db_lock(db, name, (int)sql_opts.wait, err);
-	}
-	*err = e;
-	return -1;
 }
 
 enum sql_due sql_due(const struct sql_view *v, const struct sql_script *s, bool demo)

@@ -71,20 +71,24 @@ void sql_explain(struct sql_run *r, struct err *err)
 	err->lib = e.lib;
 }
 
-void sql_name_blockers(struct db *db, struct err *err)
+void sql_name_blockers(struct sql_run *r, struct err *err)
 {
-	CLEANUP(db_rows_release) struct db_rows rows = DB_ROWS_INIT;
+	AUTO_FREE char *seen = sql_watch_blockers(r->hold->watch);
 	AUTO_BUF who = BUF_INIT;
 
-	if (db_run(db, "SELECT p.id, p.user, p.host, p.time, LEFT(IFNULL(p.info, ''), 60) FROM information_schema.innodb_trx t"
-		   " JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id WHERE p.id <> CONNECTION_ID()"
-		   " ORDER BY t.trx_started LIMIT 3", NULL, 0, &rows, NULL) < 0 || !rows.rows)
-		return;
-	for (size_t i = 0; i < rows.rows; i++)
-		buf_addf(&who, "%sconnection %s of '%s'@'%s' (%s s in this state%s%s)", i ? ", " : "", db_cell(&rows, i, 0),
-			 db_cell(&rows, i, 1), db_cell(&rows, i, 2), db_cell(&rows, i, 3),
-			 *db_cell(&rows, i, 4) ? ": " : "", db_cell(&rows, i, 4));
-	err_hint(err, "open transactions: %s; stop that program or KILL the connection", who.p);
+	if (seen)
+		buf_adds(&who, seen);
+	else	/* it was too short for anybody to look */
+		db_open_transactions(r->db, 0, &who);
+	if (who.len)
+		err_hint(err, "in its way: %s; stop that program or KILL the connection", who.p);
+}
+
+int sql_fenced_out(struct sql_run *r, struct err *err)
+{
+	r->fenced_out = true;
+	return err_set(err, ERR_BUSY, "another run has taken over the lease on database '%s', because this one was silent for too long; what it committed is recorded, the rest was undone",
+		       r->schema);
 }
 
 static double seconds_between(const struct timespec *a, const struct timespec *b)

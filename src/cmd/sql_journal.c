@@ -106,17 +106,37 @@ int sql_journal_begin(struct sql_run *r, struct err *err)
 	return 0;
 }
 
-/* The INSERT for all pending rows, and COMMIT when there is something open. */
-static void format_pending(struct sql_run *r, struct buf *sql, const char *last)
+/* On a cluster: what is committed is committed together with the lease being ours. */
+static void format_fence(struct sql_run *r, struct buf *sql)
+{
+	if (!r->hold->lease || !r->n_pend)
+		return;
+	if (!r->open && !r->script_tx) {
+		buf_adds(sql, "START TRANSACTION;");
+		r->open = true;
+	}
+	dblease_format_fence(r->hold->lease, sql);
+	buf_adds(sql, ";");
+}
+
+/* The journal's part of a packet failed. */
+static int journal_error(struct sql_run *r, struct err *err)
+{
+	if (r->hold->lease && err->lib == DBLEASE_FENCED) {
+		return sql_fenced_out(r, err);
+	}
+	err_prefix(err, "the journal could not be written");
+	return -1;
+}
+
+/* The INSERT for all pending rows. */
+static void format_pending(struct sql_run *r, struct buf *sql)
 {
 	close_range(r);
+	format_fence(r, sql);
 	if (r->n_pend)
 		scriptstate_format(sql, r->schema, r->script->name, r->pend, r->n_pend);
 	sql_counters_format(r, sql);
-	if (last) {
-		buf_adds(sql, sql->len ? ";" : "");
-		buf_adds(sql, last);
-	}
 }
 
 int sql_journal_flush(struct sql_run *r, struct err *err)
@@ -124,13 +144,13 @@ int sql_journal_flush(struct sql_run *r, struct err *err)
 	AUTO_BUF sql = BUF_INIT;
 	int failed;
 
-	format_pending(r, &sql, r->open || r->script_tx ? "COMMIT" : NULL);
+	format_pending(r, &sql);
+	if (r->open || r->script_tx)
+		buf_addf(&sql, "%sCOMMIT", sql.len ? ";" : "");
 	if (!sql.len)
 		return 0;
-	if (sql_send(r, sql.p, sql.len, &failed, err) < 0) {
-		err_prefix(err, "the journal could not be written");
-		return -1;
-	}
+	if (sql_send(r, sql.p, sql.len, &failed, err) < 0)
+		return journal_error(r, err);
 	if (r->n_pend)
 		r->progress = true;
 	sql_journal_drop(r);
@@ -147,11 +167,11 @@ int sql_journal_with_commit(struct sql_run *r, struct err *err)
 	int failed;
 
 	sql_journal_note(r, NULL);
-	format_pending(r, &sql, NULL);
+	format_pending(r, &sql);
 	buf_adds(&sql, ";\n");
 	buf_add(&sql, r->item.text, r->item.len);
 	if (sql_send(r, sql.p, sql.len, &failed, err) < 0)
-		return -1;
+		return r->hold->lease && err->lib == DBLEASE_FENCED ? journal_error(r, err) : -1;
 	r->progress = true;
 	sql_journal_drop(r);
 	r->open = r->tx_dirty = false;
@@ -192,7 +212,7 @@ int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *e
 	g->done = false;
 	sha256_update(&r->pend_sha, r->item.text, r->item.len);
 	sha256_update(&r->pend_sha, "", 1);
-	format_pending(r, &sql, NULL);
+	format_pending(r, &sql);
 	sql_counters_format_stale(r, k, &sql);
 	if (r->open || r->script_tx)
 		buf_adds(&sql, ";COMMIT");
@@ -204,10 +224,8 @@ int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *e
 	r->count_from = (int)journal;
 	rc = sql_send(r, sql.p, sql.len, &failed, err);
 	r->count_from = 0;
-	if (rc < 0 && failed < (int)journal) {
-		err_prefix(err, "the journal could not be written");
-		return -1;
-	}
+	if (rc < 0 && failed < (int)journal)
+		return journal_error(r, err);
 	/* From here on all that was pending is in the database. */
 	r->open = r->tx_dirty = false;
 	r->progress = true;

@@ -15,7 +15,7 @@
 
 #include "sql.h"
 
-int sql_send(struct sql_run *r, const char *text, size_t len, int *failed, struct err *err)
+static int send_text(struct sql_run *r, const char *text, size_t len, int *failed, struct err *err)
 {
 	int more;
 
@@ -42,73 +42,21 @@ int sql_send(struct sql_run *r, const char *text, size_t len, int *failed, struc
 	return more > 0 ? db_error(r->db, err) : 0;
 }
 
+int sql_send(struct sql_run *r, const char *text, size_t len, int *failed, struct err *err)
+{
+	int rc;
+
+	sql_watch_busy(r->hold->watch, r->number);
+	rc = send_text(r, text, len, failed, err);
+	sql_watch_idle(r->hold->watch);
+	return rc;
+}
+
 static int send_item(struct sql_run *r, struct err *err)
 {
 	int failed;
 
 	return sql_send(r, r->item.text, r->item.len, &failed, err);
-}
-
-/* ---- what earlier runs did ---- */
-
-static int load_past(struct sql_run *r, struct err *err)
-{
-	if (scriptstate_ranges(r->db, r->schema, r->script->name, &r->past, &r->n_past, err) < 0)
-		return -1;
-	sha256_init(&r->past_sha);
-	for (size_t i = 0; i < r->n_past; i++) {
-		const struct script_range *g = &r->past[i];
-
-		if (g->from != r->skip_upto + 1)
-			return err_set(err, ERR_FAIL, "the journal of script '%s' has a gap before statement %lld; look into table maintkit_statement",
-				       r->script->name, (long long)g->from);
-		r->last_id = g->last_id;
-		if (!g->done) {
-			r->ambiguous = g->from;
-			break;
-		}
-		r->skip_upto = g->upto;
-	}
-	return 0;
-}
-
-/* The statement at hand belongs to the past: is it still the one that was done? */
-static int check_past(struct sql_run *r, struct err *err)
-{
-	const struct script_range *g = &r->past[r->at_past];
-	char now[SHA256_HEX_SIZE];
-
-	sha256_update(&r->past_sha, r->item.text, r->item.len);
-	sha256_update(&r->past_sha, "", 1);
-	if (r->number < g->upto)
-		return 0;
-	sha256_final_hex(&r->past_sha, now);
-	sha256_init(&r->past_sha);
-	r->at_past++;
-	if (!strcmp(now, g->sha256))
-		return 0;
-	return err_set(err, ERR_POLICY, "script '%s' was changed where it is already applied: statements %lld to %lld (from line %lld) have checksum %s, applied was %s; put the old text back, and changes behind it",
-		       r->script->name, (long long)g->from, (long long)g->upto, (long long)g->line, now, g->sha256);
-}
-
-/* The first statement that is not skipped: make the session what it was. */
-static int end_of_past(struct sql_run *r, struct err *err)
-{
-	char sql[80];
-	int failed, n;
-
-	r->skipping = false;
-	if (sql_counters_restore(r, err) < 0)
-		return -1;
-	if (r->temporary > 0)
-		return err_set(err, ERR_FAIL, "the temporary tables that script '%s' made before statement %lld went with the session that was cut off; undo what it did so far and forget it: sql repair %s --redo 1",
-			       r->script->name, (long long)r->number, r->script->name);
-	if (!r->skip_upto)
-		return 0;
-	log_info("resuming script '%s' at statement %lld (%s:%llu)", r->script->name, (long long)r->number,
-		 r->file[r->depth - 1].path, (unsigned long long)r->item.line);
-	n = snprintf(sql, sizeof sql, "SET SESSION last_insert_id = %llu", (unsigned long long)r->last_id);
-	return r->last_id ? sql_send(r, sql, (size_t)n, &failed, err) : 0;
 }
 
 /* ---- one statement ---- */
@@ -217,6 +165,9 @@ static int is_safe(struct sql_run *r, const struct sql_kind *k, struct err *err)
 		return -1;
 	}
 	safe = engine && name_is(engine, "InnoDB");
+	if (engine && !safe && r->hold->lease)
+		return err_set(err, ERR_FAIL, "table '%s' has engine %s, whose rows the cluster does not copy to its other nodes; make it InnoDB (for tables that scripts make: session = enforce_storage_engine=InnoDB in [sql] of the profile)",
+			       k->table, engine);
 	/* Not there, or a temporary one: not remembered, it may come. */
 	if (engine)
 		strv_add(safe ? &r->safe : &r->unsafe, full);
@@ -389,13 +340,19 @@ static void after_error(struct sql_run *r, bool explain, struct err *err)
 
 	if (err->kind == ERR_BACKEND)
 		return;
+	if (r->hold->lease && (r->fenced_out || !dblease_is_ours(r->hold->lease, r->db))) {
+		explain = false;
+		(void)sql_fenced_out(r, err);
+	}
 	if (err->lib == ER_LOCK_WAIT_TIMEOUT)
-		sql_name_blockers(r->db, err);
+		sql_name_blockers(r, err);
 	if (err->kind == ERR_BUSY || r->script_tx) {
 		if (sql_send(r, "ROLLBACK", 8, &failed, &e) < 0)
 			log_debug("%s", e.text);
 		sql_journal_drop(r);
 		r->open = false;
+		if (r->fenced_out)
+			return;		/* what is recorded of the script is another one's now */
 	} else if (sql_journal_flush(r, &e) < 0) {
 		log_debug("%s", e.text);
 	}
@@ -419,7 +376,7 @@ static int run_item(struct sql_run *r, struct err *err)
 	if (r->item.command)
 		k.class = SQL_SESSION;
 	if (r->skipping && r->number <= r->skip_upto) {
-		if (check_past(r, err) < 0)
+		if (sql_past_check(r, err) < 0)
 			return -1;
 		sql_counters_learn(r, &k);
 		r->temporary += k.temporary ? 1 : k.drops_temporary && r->temporary ? -1 : 0;
@@ -427,7 +384,7 @@ static int run_item(struct sql_run *r, struct err *err)
 			return 0;
 		return r->item.command ? do_command(r, err) : send_item(r, err);
 	}
-	if (r->skipping && end_of_past(r, err) < 0)
+	if (r->skipping && sql_past_end(r, err) < 0)
 		return -1;
 	if (r->number == r->ambiguous) {
 		settled = sql_resolve(r, &k, err);
@@ -446,27 +403,20 @@ static int run_item(struct sql_run *r, struct err *err)
 	return 0;
 }
 
-/* Values of user variables as they were when the skipped statement had been run. */
-static int replay_past(struct sql_run *r, size_t before, struct err *err)
-{
-	int failed;
-
-	for (; before < r->at_past; before++)
-		if (r->past[before].replay && sql_send(r, r->past[before].replay, strlen(r->past[before].replay), &failed, err) < 0)
-			return -1;
-	return 0;
-}
-
 static int next_statement(struct sql_run *r, struct err *err)
 {
 	size_t at = r->at_past;
 
 	if (r->item.command == SQLSPLIT_SOURCE)
 		return sql_file_source(r, r->item.text, err);
+	if (sql_watch_lost(r->hold->watch, r->db)) {
+		after_error(r, false, err);
+		return -1;
+	}
 	r->number++;
 	r->rows = 0;
 	r->warnings = 0;
-	if (run_item(r, err) < 0 || replay_past(r, at, err) < 0)
+	if (run_item(r, err) < 0 || sql_past_replay(r, at, err) < 0)
 		return -1;
 	sqlsplit_set_modes(r->file[r->depth - 1].sp, r->my->server_status & SERVER_STATUS_NO_BACKSLASH_ESCAPES,
 			   r->my->server_status & SERVER_STATUS_ANSI_QUOTES);
@@ -514,7 +464,7 @@ static int prepare(struct sql_run *r, struct err *err)
 		return -1;
 	}
 	if (db_get_int(r->db, "SELECT @@max_allowed_packet", NULL, 0, &packet, err) < 0 ||
-	    set_session(r, err) < 0 || load_past(r, err) < 0)
+	    set_session(r, err) < 0 || sql_past_load(r, err) < 0)
 		return -1;
 	if (sql_file_push(r, r->script->path, err) < 0)
 		return -1;
@@ -559,11 +509,11 @@ static void run_release(struct sql_run *r)
 	strv_release(&r->intended);
 }
 
-int64_t sql_run_script(struct tool *t, struct db *db, const char *schema, const struct sql_script *s,
+int64_t sql_run_script(struct tool *t, const struct sql_hold *hold, const char *schema, const struct sql_script *s,
 		       bool *progress, struct err *err)
 {
-	CLEANUP(run_release) struct sql_run r = { .t = t, .db = db, .my = db_handle(db), .script = s, .schema = schema,
-						  .skipping = true };
+	CLEANUP(run_release) struct sql_run r = { .t = t, .hold = hold, .db = hold->db, .my = db_handle(hold->db), .script = s,
+						  .schema = schema, .skipping = true };
 	int got, rc;
 
 	r.top = path_dirname(s->path);

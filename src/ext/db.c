@@ -1,26 +1,14 @@
-/* MariaDB by libmariadb: connect, run statements with bound values, map errors.
+/* MariaDB by libmariadb: run statements with bound values, map errors.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "db.h"
+#include "db_priv.h"
 
 #include <errmsg.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <mysql.h>
 #include <mysqld_error.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "../base/script.h"
-
-#define CONNECT_TIMEOUT_S 5
 #define NAME_MAX_CHARS 64	/* MariaDB: identifier names */
-
-struct db {
-	MYSQL *my;
-};
 
 /* MariaDB's numbers that mean "not now" rather than "no". */
 static enum err_kind kind_of(unsigned code)
@@ -42,6 +30,7 @@ static enum err_kind kind_of(unsigned code)
 		return ERR_BACKEND;
 	case ER_LOCK_WAIT_TIMEOUT:
 	case ER_LOCK_DEADLOCK:
+	case ER_CHECKREAD:		/* 1020: with innodb_snapshot_isolation, what deadlocks are otherwise */
 	case ER_STATEMENT_TIMEOUT:
 		return ERR_BUSY;
 	case ER_BAD_DB_ERROR:
@@ -51,7 +40,7 @@ static enum err_kind kind_of(unsigned code)
 	}
 }
 
-static int set_error(struct err *err, unsigned code, const char *text, const char *state)
+int db_set_error(struct err *err, unsigned code, const char *text, const char *state)
 {
 	err_set(err, kind_of(code), "%s (error %u, SQLSTATE %s)", text, code, state);
 	if (err)
@@ -61,144 +50,15 @@ static int set_error(struct err *err, unsigned code, const char *text, const cha
 
 int db_error(struct db *db, struct err *err)
 {
-	return set_error(err, mysql_errno(db->my), mysql_error(db->my), mysql_sqlstate(db->my));
+	return db_set_error(err, mysql_errno(db->my), mysql_error(db->my), mysql_sqlstate(db->my));
 }
 
 /* Take over the statement's error, then close it. */
 static int stmt_error(MYSQL_STMT *st, struct err *err)
 {
-	set_error(err, mysql_stmt_errno(st), mysql_stmt_error(st), mysql_stmt_sqlstate(st));
+	db_set_error(err, mysql_stmt_errno(st), mysql_stmt_error(st), mysql_stmt_sqlstate(st));
 	mysql_stmt_close(st);
 	return -1;
-}
-
-/* The defaults file holds a password. Checked on the descriptor that
- * libmariadb then reads (through /proc), so that what was checked is what is used. */
-static int open_defaults(const struct root *root, const char *path, struct err *err)
-{
-	AUTO_FD int fd = path_open(root, path, O_RDONLY, 0, 0, err);
-	struct stat st;
-
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) < 0)
-		return err_sys(err, errno, "'%s%s'", root->prefix, path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_FAIL, "'%s%s' is not a regular file", root->prefix, path);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return err_set(err, ERR_FAIL, "'%s%s' holds a password but belongs to another user (uid %u); run: chown root '%s%s'",
-			       root->prefix, path, (unsigned)st.st_uid, root->prefix, path);
-	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		return err_set(err, ERR_FAIL, "'%s%s' holds a password but others may read it (mode %04o); run: chmod 600 '%s%s'",
-			       root->prefix, path, (unsigned)(st.st_mode & 07777), root->prefix, path);
-	return MOVE_FD(fd);
-}
-
-/* The file that says how to reach the server; NULL: local socket. To be freed. */
-static int choose_defaults(const struct profile *p, const struct root *root, const char *given,
-			   char **path, struct err *err)
-{
-	const char *set = given ? given : p ? profile_get(p, "database", "defaults-file") : NULL;
-	struct err e = ERR_INIT;
-	struct stat st;
-
-	*path = NULL;
-	AUTO_FREE char *own = set ? xstrdup(set) : p ? xasprintf("/etc/%s/db.cnf", profile_package(p)) : NULL;
-	if (own && !given && path_stat(root, own, &st, &e) < 0) {
-		if (e.kind == ERR_ABSENT)
-			return 0;
-		if (err)
-			*err = e;
-		return -1;
-	}
-	if (own && own[0] != '/') {
-		AUTO_FREE char *cwd = getcwd(NULL, 0);
-
-		*path = xasprintf("%s/%s", cwd ? cwd : "", own);
-		return 0;
-	}
-	*path = MOVE_PTR(own);
-	return 0;
-}
-
-static void explain_refusal(struct err *err, const char *file, const char *prefix, const char *package,
-			    const char *user)
-{
-	if (user)
-		return;
-	if (file)
-		err_hint(err, "the account of '%s%s' is not let in; mend it, try it with: mariadb --defaults-file='%s%s', then run: dpkg --configure %s",
-			 prefix, file, prefix, file, package);
-	else
-		err_hint(err, "root is not let in over the unix socket; either make it so (ALTER USER root@localhost IDENTIFIED VIA unix_socket) or write a [client] group with user and password to /etc/%s/db.cnf (mode 600), try it with: mariadb --defaults-file=/etc/%s/db.cnf, then run: dpkg --configure %s",
-			 package, package, package);
-}
-
-static bool is_refusal(unsigned code)
-{
-	return code == ER_ACCESS_DENIED_ERROR || code == ER_ACCESS_DENIED_NO_PASSWORD_ERROR ||
-	       code == ER_DBACCESS_DENIED_ERROR || code == ER_HOST_NOT_PRIVILEGED;
-}
-
-static void set_options(MYSQL *my, const struct db_options *o, const char *file)
-{
-	unsigned timeout = o && o->connect_timeout_s > 0 ? (unsigned)o->connect_timeout_s : CONNECT_TIMEOUT_S;
-	unsigned no = 0;
-	my_bool off = 0;
-
-	mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
-	mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-	mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no);
-	mysql_options(my, MYSQL_OPT_RECONNECT, &off);
-	mysql_options(my, MYSQL_INIT_COMMAND, "SET SESSION autocommit=1, lock_wait_timeout=20, innodb_lock_wait_timeout=20");
-	mysql_optionsv(my, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "maintkit");
-	if (file) {
-		mysql_options(my, MYSQL_READ_DEFAULT_FILE, file);
-		mysql_options(my, MYSQL_READ_DEFAULT_GROUP, "client");
-	}
-}
-
-int db_open(struct db **out, const struct profile *p, const struct root *root,
-	    const struct db_options *o, struct err *err)
-{
-	const char *package = p ? profile_package(p) : "PACKAGE";
-	const char *socket = getenv("MAINTKIT_DB_SOCKET");
-	const char *database = o ? o->database : NULL;
-	const char *user = o ? o->user : NULL;
-	AUTO_FREE char *file = NULL;
-	AUTO_FD int fd = -1;
-	char proc[32];
-	const char *why;
-	MYSQL *my;
-
-	*out = NULL;
-	if (!script_is_booted(root, &why))
-		return err_set(err, ERR_BACKEND, "no database here: %s", why);
-	if (choose_defaults(p, root, o ? o->defaults_file : NULL, &file, err) < 0)
-		return -1;
-	if (file && (fd = open_defaults(root, file, err)) < 0)
-		return -1;
-	if (database && !*database && !(database = profile_require(p, "database", "name", err)))
-		return -1;
-	my = mysql_init(NULL);
-	if (!my)
-		return err_set(err, ERR_FAIL, "out of memory");
-	snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
-	set_options(my, o, file ? proc : NULL);
-	if (!mysql_real_connect(my, NULL, user, user ? o->password : NULL, database, 0,
-				file || !socket || !*socket ? NULL : socket,
-				CLIENT_MULTI_RESULTS)) {
-		unsigned code = mysql_errno(my);
-
-		set_error(err, code, mysql_error(my), mysql_sqlstate(my));
-		mysql_close(my);
-		if (is_refusal(code))
-			explain_refusal(err, file, root->prefix, package, user);
-		return -1;
-	}
-	*out = xcalloc(1, sizeof **out);
-	(*out)->my = my;
-	return 0;
 }
 
 void db_close(struct db *db)
@@ -206,6 +66,8 @@ void db_close(struct db *db)
 	if (!db)
 		return;
 	mysql_close(db->my);
+	free(db->node);
+	free(db->skipped);
 	free(db);
 }
 

@@ -4,7 +4,8 @@
  * Where: on this machine over the unix socket as root (unix_socket
  * authentication: there is no password), unless [database] defaults-file of
  * the profile (default /etc/PKG/db.cnf, group [client], must not be readable
- * by others) exists; libmariadb reads that file itself. MAINTKIT_DB_SOCKET in
+ * by others) exists; libmariadb reads that file itself. A list of hosts in it
+ * (core/dbhosts.h) is tried in turn. MAINTKIT_DB_SOCKET in
  * the environment names another local socket, for tests. Errors: server absent
  * or connection lost -> ERR_BACKEND; access denied -> ERR_FAIL naming the file
  * to mend; lock wait -> ERR_BUSY; else ERR_FAIL. err->lib holds MariaDB's
@@ -29,11 +30,17 @@ struct db_options {
 	int connect_timeout_s;		/* 0: 5 */
 	const char *user;		/* NULL: root, or as the defaults file says */
 	const char *password;		/* of user; goes to the library only */
+	int io_timeout_s;		/* 0: none; then a silent server counts as lost */
+	bool local_infile;		/* LOAD DATA LOCAL may ask for files: set a handler before it can */
 };
 
 /* ERR_BACKEND also when script_is_booted() says no. */
 int db_open(struct db **out, const struct profile *p, const struct root *root,
 	    const struct db_options *o, struct err *err) MUST_CHECK;
+/* With a list of hosts: the one that was taken, as the file writes it, and why those before it were not ("'a': reason;
+ * 'b': reason"). Else NULL. Valid as long as db. */
+const char *db_node(const struct db *db);
+const char *db_skipped_nodes(const struct db *db);
 void db_close(struct db *db);
 void db_cleanup(struct db **db);	/* for CLEANUP() */
 
@@ -92,6 +99,12 @@ int db_lock(struct db *db, const char *name, int wait_s, struct err *err) MUST_C
 int db_meta_create(struct db *db, struct err *err) MUST_CHECK;
 int db_meta_get(struct db *db, const char *name, char **value, struct err *err) MUST_CHECK;	/* ERR_ABSENT */
 int db_meta_set(struct db *db, const char *name, const char *value, const char *reason, struct err *err) MUST_CHECK;
+
+/* Does the connection with that id wait for a lock? Then append who is in its way ("connection 17 of 'oscar'@'localhost'
+ * (in a transaction for 312 s, idle)"). Asked over another connection. */
+bool db_blockers(struct db *db, int64_t connection, struct buf *out);
+/* Append the oldest open transactions of others (but not of connection except), in the same words. */
+void db_open_transactions(struct db *db, int64_t except, struct buf *out);
 
 /* Fill err from the connection's last error, for users of db_handle(); -1. */
 int db_error(struct db *db, struct err *err);

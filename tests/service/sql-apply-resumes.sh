@@ -101,7 +101,7 @@ sed -i 's/^dir = /session = lock_wait_timeout=1 innodb_lock_wait_timeout=1\n&/' 
 echo "ALTER TABLE a ADD COLUMN late int;" | script blocked
 rc_is 3 "an open transaction blocks: not now" sql apply /usr/share/demo/sql/blocked.sql
 like "$err" "blocked.sql:1:1: Lock wait timeout exceeded.*error 1205" "after lock_wait_timeout"
-like "$err" "open transactions: connection [0-9]+ of 'root'@'localhost'" "naming who"
+like "$err" "in its way: connection [0-9]+ of 'root'@'localhost'" "naming who"
 wait $holder
 rc_is 0 "when it is gone it works" sql apply /usr/share/demo/sql/blocked.sql
 
