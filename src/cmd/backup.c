@@ -1,16 +1,9 @@
 /* maintkit-backup: encrypted, checked, restorable copies of database, documents, configuration and keys.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include "backup.h"
+#include "backup_restore.h"
 
 struct backup_options backup_options;
-
-#define KEY_OPTS \
-	{ "key", 0, OPT_STRING, &backup_options.key, "FILE", "secret key to decrypt with; default: the clinic's" }, \
-	{ "passphrase-stdin", 0, OPT_FLAG, &backup_options.passphrase_stdin, NULL, \
-	  "read that key's passphrase from standard input" }, \
-	{ "recovery-stdin", 0, OPT_FLAG, &backup_options.recovery_stdin, NULL, \
-	  "decrypt with the recovery passphrase, read from standard input" }
 
 static const struct opt create_opts[] = {
 	{ "output", 'o', OPT_STRING, &backup_options.output, "FILE", "write to FILE instead of the backup directory" },
@@ -27,7 +20,7 @@ static const struct opt create_opts[] = {
 static const struct opt verify_opts[] = {
 	{ "restore-test", 0, OPT_FLAG, &backup_options.restore_test, NULL,
 	  "load the dump into a scratch database as well, and compare that" },
-	KEY_OPTS, { 0 },
+	BACKUP_KEY_OPTS, { 0 },
 };
 static const struct opt recovery_opts[] = {
 	{ "new", 0, OPT_FLAG, &backup_options.renew, NULL, "make another one for backups from now on" },
@@ -38,20 +31,15 @@ static const struct opt schedule_opts[] = {
 	{ "off", 0, OPT_FLAG, &backup_options.off, NULL, "stop the nightly backups" },
 	{ 0 },
 };
-static const struct opt restore_opts[] = {
-	{ "to", 0, OPT_STRING, &backup_options.to, "DIR", "unpack into DIR, which must not exist" },
-	{ "database", 0, OPT_STRING, &backup_options.database, "NAME", "load the dump into a new database NAME" },
-	KEY_OPTS, { 0 },
-};
-
 static const struct verb verbs[] = {
 	{ "create", "", "Make a backup now.",
 	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, create_opts, backup_run_create },
 	{ "list", "", "Show the backups.", VERB_JSON, 0, 0, NULL, backup_run_list },
 	{ "verify", "[FILE]", "Decrypt a backup (the newest) and compare every member, writing nothing.",
 	  VERB_JSON | VERB_LOCK | VERB_NEEDS_ROOT, 0, 1, verify_opts, backup_run_verify },
-	{ "restore", "FILE", "Unpack a backup into a new directory, its dump into a new database.",
-	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 1, 1, restore_opts, backup_run_restore },
+	{ "restore", "[FILE]", "Put a backup in place of what is in use, which is kept aside.",
+	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 1, restore_opts, backup_run_restore },
+	{ "kept", "", "Show what the last restore keeps aside.", VERB_JSON | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_kept },
 	{ "recipients", "", "Show who can open the backups, and where that secret lies.",
 	  VERB_JSON | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_recipients },
 	{ "recovery", "", "Make a recovery passphrase, which opens the backups when this machine is gone.",

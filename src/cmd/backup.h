@@ -42,6 +42,13 @@ struct backup_options {
 	bool restore_test, confirm, renew, off;
 };
 extern struct backup_options backup_options;
+/* Which secret opens a backup, in the table of a verb that reads one. */
+#define BACKUP_KEY_OPTS \
+	{ "key", 0, OPT_STRING, &backup_options.key, "FILE", "secret key to decrypt with; default: the clinic's" }, \
+	{ "passphrase-stdin", 0, OPT_FLAG, &backup_options.passphrase_stdin, NULL, \
+	  "read that key's passphrase from standard input" }, \
+	{ "recovery-stdin", 0, OPT_FLAG, &backup_options.recovery_stdin, NULL, \
+	  "decrypt with the recovery passphrase, read from standard input" }
 
 /* KEY=VALUE lines; value is one line (control characters become blanks). */
 void info_add(struct buf *info, const char *key, const char *fmt, ...) PRINTF(3, 4);

@@ -28,7 +28,7 @@
 #define SPARE (64u << 20)	/* free space that must be left over */
 
 /* In the state directory, what only this machine and this moment know. */
-static const char *const state_skip[] = { "lock", "bin", "tokens", "pending.d", NULL };
+static const char *const state_skip[] = { "lock", "bin", "tokens", "pending.d", "restore", "restore.d", NULL };
 
 struct plan {
 	struct backup_db db;
@@ -223,7 +223,7 @@ static uint64_t free_bytes(const char *output, uint64_t *used)
 /* Documents hardly shrink; a dump does, to a third or less. */
 static int check_space(struct plan *p, struct tool *t, struct err *err)
 {
-	uint64_t used = UINT64_MAX, need = SPARE + p->db.bytes / 3, have = free_bytes(p->output, &used);
+	uint64_t used = UINT64_MAX, files = 0, need = SPARE + p->db.bytes / 3, have = free_bytes(p->output, &used);
 
 	for (size_t i = 0; i < p->trees.n; i++) {
 		uint64_t bytes = 0;
@@ -231,7 +231,10 @@ static int check_space(struct plan *p, struct tool *t, struct err *err)
 		if (backup_tree_size(t, p->trees.v[i], &bytes, err) < 0)
 			return -1;
 		need += bytes;
+		files += bytes;
 	}
+	info_add(&p->info, "files_bytes", "%" PRIu64, files);
+	info_add(&p->info, "database_bytes", "%" PRIu64, p->db.bytes);
 	if (need <= have)
 		return 0;
 	return err_set(err, ERR_FAIL, "not enough space for '%s': about %" PRIu64 " MiB are needed and %" PRIu64

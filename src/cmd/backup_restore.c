@@ -1,258 +1,52 @@
-/* backup restore: a backup into a new directory, its dump into a new database; never over what is there.
+/* backup restore: in place, or into a new directory and a new database; and what is said about the last one.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The directory gets its name only when the whole backup has been read and
- * found good; the database is dropped again otherwise.
+ * With --to, the directory gets its name only when the whole backup has been
+ * read and found good; a database is dropped again otherwise.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "../base/child.h"
 #include "../base/temp.h"
-#include "../ext/effects.h"
-#include "backup.h"
+#include "../base/tree.h"
+#include "../core/json.h"
+#include "backup_restore.h"
 
-#define CHUNK (256u << 10)
+struct restore_options restore_options;
 
-struct restoring {
+/* ---- into a new directory, a new database --------------------------------------- */
+struct unpacking {
 	struct tool *t;
 	struct backup_facts *facts;
-	/* the directory */
 	int parent, dir;	/* -1: not asked for */
 	char *to, *temp, *name;
-	/* the database */
-	struct db *db;
-	const char *database;
-	bool made;
-	char *where;
-	struct userproc client;
-	int pipe;
+	struct loader loader;
 	unsigned char *chunk;
 };
 
-/* ---- files ---------------------------------------------------------------------- */
-static bool safe_path(const char *path)
-{
-	for (const char *p = path; *p; ) {
-		size_t len = strcspn(p, "/");
-
-		if (!len || (len == 1 && p[0] == '.') || (len == 2 && p[0] == '.' && p[1] == '.'))
-			return false;
-		p += len;
-		if (*p == '/' && !*++p)
-			return true;	/* tar's directories end in a slash */
-	}
-	return *path != '\0';
-}
-
-/* The directory that path lies in, made where the archive does not name it;
- * *name is its last component. No link is followed, also none that the archive brought. */
-static int enter(const struct restoring *g, char *path, char **name, struct err *err)
-{
-	AUTO_FD int at = openat(g->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char *slash;
-
-	while (at >= 0 && (slash = strchr(path, '/'))) {
-		*slash = '\0';
-		if (mkdirat(at, path, 0700) < 0 && errno != EEXIST)
-			return err_sys(err, errno, "make directory '%s'", path);
-		int next = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-		close(at);
-		at = next;
-		if (at < 0)
-			return err_sys(err, errno, "enter directory '%s'", path);
-		path = slash + 1;
-	}
-	*name = path;
-	return at < 0 ? err_sys(err, errno, "'%s'", g->temp) : MOVE_FD(at);
-}
-
-static int write_all(int fd, const unsigned char *p, size_t len, struct err *err)
-{
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(err, errno, "write");
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int put_file(struct restoring *g, int at, const char *name, struct reader *r, const struct archive_member *m,
-		    struct err *err)
-{
-	AUTO_FD int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)m->mtime } };
-	ssize_t n;
-
-	if (fd < 0)
-		return err_sys(err, errno, "make '%s'", m->path);
-	while ((n = reader_read(r, g->chunk, CHUNK, err)) > 0)
-		if (write_all(fd, g->chunk, (size_t)n, err) < 0)
-			return -1;
-	if (n < 0)
-		return -1;
-	if (fchown(fd, (uid_t)m->uid, (gid_t)m->gid) < 0 || fchmod(fd, m->mode & 07777) < 0 || futimens(fd, times) < 0)
-		return err_sys(err, errno, "set owner, mode and time of '%s'", m->path);
-	return close(MOVE_FD(fd)) < 0 ? err_sys(err, errno, "close '%s'", m->path) : 0;
-}
-
-static int put_dir(int at, const char *name, const struct archive_member *m, struct err *err)
-{
-	if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "make '%s'", m->path);
-	AUTO_FD int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0 || fchown(fd, (uid_t)m->uid, (gid_t)m->gid) < 0 || fchmod(fd, m->mode & 07777) < 0)
-		return err_sys(err, errno, "set owner and mode of '%s'", m->path);
-	return 0;
-}
-
-static int put_member(struct restoring *g, struct reader *r, const struct archive_member *m, struct err *err)
-{
-	AUTO_FREE char *path = xstrdup(m->path);
-	size_t len = strlen(path);
-	char *name = path;
-
-	if (!safe_path(path))
-		return err_set(err, ERR_FAIL, "'%s' is no name for a file of a backup", m->path);
-	if (path[len - 1] == '/')
-		path[len - 1] = '\0';
-	AUTO_FD int at = enter(g, path, &name, err);
-
-	if (at < 0)
-		return -1;
-	if (S_ISDIR(m->mode))
-		return put_dir(at, name, m, err);
-	if (S_ISREG(m->mode))
-		return put_file(g, at, name, r, m, err);
-	if (!S_ISLNK(m->mode))
-		return err_set(err, ERR_FAIL, "'%s' is neither file, directory nor link", m->path);
-	if (symlinkat(m->target, at, name) < 0 || fchownat(at, name, (uid_t)m->uid, (gid_t)m->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(err, errno, "make link '%s'", m->path);
-	return 0;
-}
-
-/* ---- database -------------------------------------------------------------------- */
-struct client_job {
-	const char *where, *name;
-	int in;
-};
-
-static int run_client(void *arg, struct buf *out UNUSED, struct err *err)
-{
-	const struct client_job *job = arg;
-	const char *argv[] = { "mariadb", job->where, "--batch", "--default-character-set=utf8mb4",
-			       "--max-allowed-packet=1G", "--", job->name, NULL };
-	struct child c = { .argv = argv, .in_fd = job->in, .timeout_ms = -1 };
-
-	return child_check(&c, err);
-}
-
-static int make_database(struct restoring *g, struct err *err)
-{
-	AUTO_FREE char *charset = info_get(&g->facts->info, "charset");
-	AUTO_FREE char *collation = info_get(&g->facts->info, "collation");
-	AUTO_BUF sql = BUF_INIT;
-
-	buf_adds(&sql, "CREATE DATABASE ");
-	if (db_quote_name(&sql, g->database, err) < 0)
-		return -1;
-	if (charset && collation) {
-		buf_adds(&sql, " CHARACTER SET ");
-		db_quote_string(g->db, &sql, charset, strlen(charset));
-		buf_adds(&sql, " COLLATE ");
-		db_quote_string(g->db, &sql, collation, strlen(collation));
-	}
-	if (effect_intend(g->t->profile, &g->t->root, EFFECT_DATA, "database", g->database, EFFECT_ABSENT, "", err) < 0 ||
-	    db_run(g->db, sql.p, NULL, 0, NULL, err) < 0)
-		return -1;
-	g->made = true;
-	return 0;
-}
-
-static int start_client(struct restoring *g, struct err *err)
-{
-	int p[2];
-
-	if (make_database(g, err) < 0)
-		return -1;
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "make a pipe");
-	struct client_job job = { g->where, g->database, p[0] };
-	struct userproc_opts o = { .keep = { p[0] }, .timeout_ms = -1 };
-	int rc = userproc_start(&g->client, &o, run_client, &job, err);
-
-	close(p[0]);
-	g->pipe = p[1];
-	return rc;
-}
-
-static int load_piece(struct restoring *g, struct reader *r, struct err *err)
-{
-	ssize_t n;
-
-	if (g->pipe < 0 && start_client(g, err) < 0)
-		return -1;
-	while ((n = reader_read(r, g->chunk, CHUNK, err)) > 0)
-		if (write_all(g->pipe, g->chunk, (size_t)n, err) < 0) {
-			/* the client has gone; it knows why */
-			if (userproc_wait(&g->client, NULL, err) >= 0)
-				err_set(err, ERR_FAIL, "the client 'mariadb' ended before the dump did");
-			err_prefix(err, "load the dump");
-			return -1;
-		}
-	return n < 0 ? -1 : 0;
-}
-
-static int end_load(struct restoring *g, struct err *err)
-{
-	mem_close_cleanup(&g->pipe);
-	if (g->client.pid < 0)
-		return 0;
-	if (userproc_wait(&g->client, NULL, err) < 0) {
-		err_prefix(err, "load the dump");
-		return -1;
-	}
-	return 0;
-}
-
-static void drop_database(struct restoring *g)
-{
-	AUTO_BUF sql = BUF_INIT;
-	struct err why = ERR_INIT;
-
-	userproc_stop(&g->client);
-	if (!g->made)
-		return;
-	buf_adds(&sql, "DROP DATABASE ");
-	if (db_quote_name(&sql, g->database, &why) < 0 || db_run(g->db, sql.p, NULL, 0, NULL, &why) < 0 ||
-	    effect_undone(g->t->profile, &g->t->root, "database", g->database, &why) < 0)
-		log_warn("database '%s' could not be dropped again: %s", g->database, why.text);
-}
-
-/* ---- both ------------------------------------------------------------------------ */
 static int take(void *arg, struct reader *r, const struct archive_member *m, struct err *err)
 {
-	struct restoring *g = arg;
+	struct unpacking *g = arg;
 
-	if (g->db && strcmp(m->path, MEMBER_COMPLETE) == 0)
-		return end_load(g, err);
-	if (g->db && strncmp(m->path, MEMBER_DATABASE, strlen(MEMBER_DATABASE)) == 0)
-		return load_piece(g, r, err);
-	return g->dir >= 0 ? put_member(g, r, m, err) : 0;
+	if (g->loader.db && strcmp(m->path, MEMBER_COMPLETE) == 0)
+		return loader_end(&g->loader, err);
+	if (g->loader.db && strncmp(m->path, MEMBER_DATABASE, strlen(MEMBER_DATABASE)) == 0)
+		return loader_piece(&g->loader, &g->facts->info, r, g->chunk, err);
+	return g->dir >= 0 ? unpack_member(g->dir, m->path, r, m, g->chunk, err) : 0;
 }
 
-static int open_directory(struct restoring *g, struct err *err)
+static void take_table(void *arg, const char *table, uint64_t rows)
+{
+	struct unpacking *g = arg;
+
+	if (g->loader.db)
+		loader_table(&g->loader, table, rows);
+}
+
+static int open_directory(struct unpacking *g, struct err *err)
 {
 	AUTO_FREE char *cwd = backup_options.to[0] == '/' ? NULL : getcwd(NULL, 0);
 	struct stat st;
@@ -279,36 +73,10 @@ static int open_directory(struct restoring *g, struct err *err)
 	return g->dir < 0 ? err_sys(err, errno, "make '%s'", g->temp) : 0;
 }
 
-static int open_database(struct restoring *g, struct err *err)
+static int finish(struct unpacking *g, struct err *err)
 {
-	struct err why = ERR_INIT;
-
-	g->database = backup_options.database;
-	g->where = backup_db_where(g->t, err);
-	if (!g->where || db_open(&g->db, g->t->profile, &g->t->root, NULL, err) < 0)
+	if (g->loader.made && (loader_check(&g->loader, err) < 0 || loader_keep(&g->loader, err) < 0))
 		return -1;
-	bool there = db_has_database(g->db, g->database, &why);
-
-	if (why.kind) {
-		*err = why;
-		return -1;
-	}
-	return there ? err_set(err, ERR_FAIL, "database '%s' exists; a dump is loaded into a new database only", g->database) : 0;
-}
-
-static int remove_entry(const char *path, const struct stat *st UNUSED, int type UNUSED, struct FTW *at UNUSED)
-{
-	if (remove(path) < 0)
-		log_warn("'%s' could not be removed: %s", path, strerror(errno));
-	return 0;
-}
-
-static int finish(struct restoring *g, struct err *err)
-{
-	if (g->db && g->made && effect_done(g->t->profile, &g->t->root, EFFECT_DATA, "database", g->database,
-					    EFFECT_ABSENT, "", err) < 0)
-		return -1;
-	g->made = false;
 	if (g->dir < 0)
 		return 0;
 	/* one sync of the file system instead of one per file: nothing counts before the rename */
@@ -321,48 +89,134 @@ static int finish(struct restoring *g, struct err *err)
 	return 0;
 }
 
-static void restoring_release(struct restoring *g)
+static void remove_temp(const char *path)
 {
-	mem_close_cleanup(&g->pipe);
-	drop_database(g);
+	CLEANUP(root_release) struct root real = ROOT_INIT;
+	struct tree_count gone = { 0 };
+	AUTO_STRV left = STRV_INIT;
+	struct err why = ERR_INIT;
+
+	if (root_init(&real, "/", &why) < 0 || tree_delete(&real, path, &gone, &left, &why) != 0)
+		log_warn("'%s' could not be removed: %s", path, left.n ? left.v[0] : why.text);
+}
+
+static void unpacking_release(struct unpacking *g)
+{
+	loader_release(&g->loader);
 	if (g->temp && g->dir >= 0)
-		nftw(g->temp, remove_entry, 32, FTW_DEPTH | FTW_PHYS);
+		remove_temp(g->temp);
 	mem_close_cleanup(&g->dir);
 	mem_close_cleanup(&g->parent);
-	db_close(g->db);
 	free(g->to);
 	free(g->temp);
 	free(g->name);
-	free(g->where);
 	free(g->chunk);
 }
 
-int backup_run_restore(struct tool *t, int argc UNUSED, char **argv, struct err *err)
+static int restore_aside(struct tool *t, const char *file, struct err *err)
 {
 	CLEANUP(backup_facts_release) struct backup_facts f = BACKUP_FACTS_INIT;
-	CLEANUP(restoring_release) struct restoring g = {
-		.t = t, .facts = &f, .parent = -1, .dir = -1, .pipe = -1, .client = USERPROC_INIT,
-	};
-	struct sink sink = { .member = take, .arg = &g };
-	AUTO_FREE char *file = backup_path(t, argv[0]);
+	CLEANUP(unpacking_release) struct unpacking g = { .t = t, .facts = &f, .parent = -1, .dir = -1, .loader = LOADER_INIT };
+	struct sink sink = { .member = take, .table = take_table, .arg = &g };
 
-	if (!backup_options.to && !backup_options.database)
-		return err_set(err, ERR_FAIL, "restoring in place is not there yet; unpack with --to DIR, load the dump with "
-			       "--database NAME, then put things where they belong (see maintkit-backup(8))");
-	if ((backup_options.database && open_database(&g, err) < 0) ||
+	if ((backup_options.database && loader_open(&g.loader, t, backup_options.database, err) < 0) ||
 	    (backup_options.to && !t->dry_run && open_directory(&g, err) < 0))
 		return -1;
 	if (t->dry_run) {
 		log_info("would read '%s' and unpack it", file);
 		return 0;
 	}
-	g.chunk = xmalloc(CHUNK);
+	g.chunk = xmalloc(RESTORE_CHUNK);
 	if (backup_read(t, file, &sink, &f, err) < 0 || finish(&g, err) < 0)
 		return -1;
 	if (g.to)
 		log_info("unpacked %" PRIu64 " members to '%s'", f.totals.members, g.to);
-	if (g.database)
+	if (backup_options.database)
 		log_info("loaded %" PRIu64 " rows of %" PRIu64 " tables into database '%s'", f.totals.rows, f.totals.tables,
-			 g.database);
+			 backup_options.database);
+	return 0;
+}
+
+/* ---- the verbs --------------------------------------------------------------------- */
+const struct opt restore_opts[] = {
+	{ "to", 0, OPT_STRING, &backup_options.to, "DIR", "only unpack, into DIR, which must not exist" },
+	{ "database", 0, OPT_STRING, &backup_options.database, "NAME", "only load the dump, into a new database NAME" },
+	{ "only", 0, OPT_STRING, &restore_options.only, "PART", "database, documents, properties or keys" },
+	{ "adopt", 0, OPT_FLAG, &restore_options.adopt, NULL, "also the backup of another installation" },
+	{ "stop-app", 0, OPT_FLAG, &restore_options.stop_app, NULL, "stop the application meanwhile" },
+	{ "to-version-of-backup", 0, OPT_FLAG, &restore_options.to_version, NULL,
+	  "then install the version that the backup was made with" },
+	{ "deb", 0, OPT_STRING, &restore_options.deb, "FILE", "that version's package" },
+	{ "yes", 'y', OPT_FLAG, &restore_options.yes, NULL, "do not ask" },
+	{ "continue", 0, OPT_FLAG, &restore_options.finish, NULL, "finish what was interrupted" },
+	{ "revert", 0, OPT_FLAG, &restore_options.revert, NULL, "put what was in use before back; again: the restored" },
+	{ "confirm", 0, OPT_FLAG, &restore_options.confirm, NULL, "all is well: drop what was in use before" },
+	{ "discard", 0, OPT_FLAG, &restore_options.discard, NULL, "drop what is not in use, also of an interrupted restore" },
+	BACKUP_KEY_OPTS,
+	{ 0 },
+};
+
+int backup_run_restore(struct tool *t, int argc, char **argv, struct err *err)
+{
+	const struct restore_options *o = &restore_options;
+	int after = o->finish + o->revert + o->confirm + o->discard;
+
+	if (after > 1 || (after && (argc || backup_options.to || backup_options.database || o->only)))
+		return err_set(err, ERR_USAGE, "--continue, --revert, --confirm and --discard stand alone");
+	if (!after && !argc)
+		return err_set(err, ERR_USAGE, "say which backup");
+	if ((backup_options.to || backup_options.database) && (o->only || o->adopt || o->stop_app || o->to_version))
+		return err_set(err, ERR_USAGE, "--to and --database touch nothing in use: no other option goes with them");
+	if (o->finish)
+		return restore_finish(t, err);
+	if (o->revert)
+		return restore_revert(t, err);
+	if (after)
+		return restore_confirm(t, o->discard, err);
+	AUTO_FREE char *file = backup_path(t, argv[0]);
+
+	if (backup_options.to || backup_options.database)
+		return restore_aside(t, file, err);
+	return restore_in_place(t, file, err);
+}
+
+static void kept_json(struct buf *out, const struct restore_plan *p)
+{
+	static const char *const words[] = { "none", "loading", "swapping", "restored", "reverting", "reverted", "dropping" };
+	bool restored = p->phase == PLAN_RESTORED;
+	struct json j = { .out = out };
+
+	json_array(&j, NULL);
+	if (p->phase != PLAN_NONE) {
+		json_object(&j, NULL);
+		json_string(&j, "since", p->id);
+		json_string(&j, "state", words[p->phase]);
+		json_string(&j, "backup", p->file);
+		json_string(&j, "created", p->created);
+		json_string(&j, "database", !p->database ? NULL : restored ? p->old : p->fresh);
+		json_array(&j, "paths");
+		for (size_t i = 0; i < p->n; i++)
+			if (!restored || p->tree[i].had)
+				json_string(&j, NULL, restored ? p->tree[i].old : p->tree[i].fresh);
+		json_end(&j);
+		json_end(&j);
+	}
+	json_end(&j);
+}
+
+int backup_run_kept(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
+{
+	CLEANUP(plan_release) struct restore_plan p = RESTORE_PLAN_INIT;
+	AUTO_BUF out = BUF_INIT;
+
+	if (plan_read(&p, t, err) < 0)
+		return -1;
+	if (t->json) {
+		kept_json(&out, &p);
+		return tool_print(&out, err);
+	}
+	if (p.phase == PLAN_NONE)
+		log_info("nothing is kept aside of a restore");
+	plan_tell(&p, t);
 	return 0;
 }

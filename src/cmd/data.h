@@ -9,24 +9,10 @@
 #define MAINTKIT_DATA_H
 
 #include <stdint.h>
+#include "../base/tree.h"
 #include "../core/consent.h"
 #include "../ext/effects.h"
 #include "tool.h"
-
-/* ---- trees of files (data_tree.c) ---- */
-
-struct tree_count {
-	uint64_t files, dirs, bytes;	/* bytes only when counted, not when deleted */
-	uint64_t mounts;		/* places below where something is mounted, among files */
-};
-/* Add up what is below path; a path that is not there counts nothing. Links
- * and mount points below are counted as one file and not entered. ERR_FAIL when
- * path itself is a link or a directory cannot be read. */
-int tree_measure(const struct root *root, const char *path, struct tree_count *c, struct err *err) MUST_CHECK;
-/* Delete path and all below, never through a link, never into another mount.
- * 0 gone (or was not there); 1 something is left: left names it and why (the first few). */
-int tree_delete(const struct root *root, const char *path, struct tree_count *gone, struct strv *left,
-		struct err *err) MUST_CHECK;
 
 /* ---- which trees are ours (data_places.c) ---- */
 

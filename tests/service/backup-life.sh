@@ -108,7 +108,7 @@ is "$(stat -c '%a %u %Y' "$T/restored/files/var/lib/demo/documents/big.pdf")" "$
 is "$(mariadb_sql 'CHECKSUM TABLE demo2.demographic' | cut -f2)" "$(mariadb_sql 'CHECKSUM TABLE demo.demographic' | cut -f2)" "the table is equal"
 rc_is 2 "not over a directory" backup restore --to "$T/restored" "$B"
 rc_is 2 "not over a database" backup restore --database demo2 "$B"
-rc_is 2 "in place: not there yet" backup restore "$B"
+rc_is 2 "--to and a part of it do not go together" backup restore --to "$T/new" --only documents "$B"
 cp "$B" "$T/bad.gpg"; truncate -s -100 "$T/bad.gpg"
 rc_is 2 "a bad backup" backup restore --to "$T/bad" --database bad "$T/bad.gpg"
 is "$(find "$T" -maxdepth 1 -name '*bad*')$(mariadb_sql "SHOW DATABASES LIKE 'bad'")" "$T/bad.gpg" "leaves neither directory nor database"

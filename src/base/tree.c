@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "data.h"
+#include "tree.h"
 
 #define BATCH 10000
 #define LEFT_MAX 20	/* paths named in a message */
