@@ -76,9 +76,9 @@ static const char *const phrases[P_COUNT][2] = {
 	[P_OLDEST_HERE] = { "; %s was installed here before", " ; %s a déjà été installé ici" },
 	[P_OLDEST_LEGACY] = { "%s", "%s" },
 	[P_WAY_BACKUP] = { "go back to the backup of %s; what was entered since is lost:\n"
-			   "      maintkit -p %s backup restore %s",
+			   "      maintkit -p %s backup restore --stop-app %s",
 			   "revenir à la sauvegarde du %s ; ce qui a été saisi depuis est perdu :\n"
-			   "      maintkit -p %s backup restore %s" },
+			   "      maintkit -p %s backup restore --stop-app %s" },
 	[P_WAY_BACKUPS] = { "go back to data that it reads; no backup here is known to hold such, see for yourself:\n"
 			    "      maintkit -p %s backup list",
 			    "revenir à des données qu'il lit ; aucune sauvegarde connue ici n'en contient, voyez :\n"

@@ -104,15 +104,15 @@ backup 'd;x.gpg' 2026-02-02T10:00:00Z schema_level=15 min_app_level=15
 : >"$B/e.gpg"
 run d -i old.deb
 like "$err" 'backup of 2026-02-01 10:00 UTC' 'of the backups that help the newest is named, with its date'
-like "$err" "backup restore $(printf '%q' /var/backups/oscar-emr/b.gpg)"$'\n' '... to be copied'
+like "$err" "backup restore --stop-app $(printf '%q' /var/backups/oscar-emr/b.gpg)"$'\n' '... to be copied'
 run d -i 'ok old.deb'
-like "$err" 'backup restore /var/backups/oscar-emr/c.gpg' 'another version has another way back'
+like "$err" 'backup restore --stop-app /var/backups/oscar-emr/c.gpg' 'another version has another way back'
 backup f.gpg 2026-04-01T10:00:00Z
 run d -i old.deb
-like "$err" 'backup restore /var/backups/oscar-emr/f.gpg' 'one without levels counts by its age: made before the change'
+like "$err" 'backup restore --stop-app /var/backups/oscar-emr/f.gpg' 'one without levels counts by its age: made before the change'
 backup g.gpg 2999-01-01T10:00:00Z
 run d -i old.deb
-like "$err" 'backup restore /var/backups/oscar-emr/f.gpg' '... and not by being made after it'
+like "$err" 'backup restore --stop-app /var/backups/oscar-emr/f.gpg' '... and not by being made after it'
 rm -r "$B"
 
 # what is unpacked already and waits for its configuration

@@ -20,7 +20,9 @@ echo "later" >"$D/sub/later.txt"; echo "other" >"$D/sub/d2.txt"; chown 65534:655
 ok "levels go up" mk guard mark --level 19 --min 18 --reason "upgrade"
 state >"$T/later"
 rc_is 4 "the guard refuses 15" mk guard check 1:15.0-1 --level 15 --reads 12-15
-ok "restore in place" backup restore "$B"
+way=$(sed -n 's/^ *maintkit -p demo \(backup restore .*\)$/\1/p' <<<"$err")
+is "$way" "backup restore --stop-app ${B#"$R"}" "and names the way back, as a command"
+ok "restore in place, by that command" backup restore --stop-app "$R${way##* }"
 like "$err" "2 documents were added or changed since" "documents that came later are counted"
 like "$err" "documents.before-restore-[0-9TZ]*/sub/later.txt" "and named, where they are kept"
 is "$(state | diff "$T/good" -)" "" "database, documents, keys and settings are the backup's"

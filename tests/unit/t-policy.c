@@ -267,7 +267,7 @@ static void refusal_text(void **state)
 		"    - install a newer package instead, from a file or from the archive:\n"
 		"      apt-get install oscar-emr\n"
 		"    - go back to the backup of 2026-05-26 20:26 UTC; what was entered since is lost:\n"
-		"      maintkit -p oscar-emr backup restore /var/backups/oscar-emr/x.mkb\n"
+		"      maintkit -p oscar-emr backup restore --stop-app /var/backups/oscar-emr/x.mkb\n"
 		"    - if you know better, allow it once (recorded with your reason):\n"
 		"      maintkit -p oscar-emr guard allow '15-88~844' --reason 'WHY'\n");
 	policy_text(&fr, &s, &in, &r, NULL, POLICY_FR);
