@@ -84,7 +84,12 @@ static int drop_to(const struct userproc_opts *o)
 {
 	struct passwd *pw = getpwuid(o->uid);
 	uid_t ru, eu, su;
+	gid_t rg, eg, sg;
 
+	/* Us already: nothing to do, and a sandbox may not allow the calls. */
+	if (getresuid(&ru, &eu, &su) == 0 && getresgid(&rg, &eg, &sg) == 0 && ru == o->uid && eu == o->uid &&
+	    su == o->uid && rg == o->gid && eg == o->gid && sg == o->gid && o->uid != 0)
+		return 0;
 	if (!pw) {
 		errno = ENOENT;
 		return -1;

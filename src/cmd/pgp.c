@@ -15,6 +15,7 @@ static const struct opt ensure_opts[] = {
 	{ "key", 0, OPT_STRING, &pgp_options.key, "KEY", "which of several keys in the directory to use" },
 	{ "symmetric", 0, OPT_FLAG, &pgp_options.symmetric, NULL,
 	  "exports are encrypted to the passphrase on standard input, not to a key" },
+	{ "no-symmetric", 0, OPT_FLAG, &pgp_options.no_symmetric, NULL, "back to the key" },
 	{ "passphrase-stdin", 0, OPT_FLAG, &pgp_options.passphrase_stdin, NULL,
 	  "protect a new key with the passphrase on standard input; default: one is generated and kept for root" },
 	{ 0 },
@@ -26,6 +27,9 @@ static const struct opt extend_opts[] = {
 };
 static const struct opt export_opts[] = {
 	{ "secret", 0, OPT_FLAG, &pgp_options.secret, NULL, "the secret key, protected by its passphrase" },
+	{ "new-passphrase-stdin", 0, OPT_FLAG, &pgp_options.new_passphrase_stdin, NULL,
+	  "with --secret: under another passphrase, from standard input (the second line, with --passphrase-stdin)" },
+	{ "paper", 0, OPT_FLAG, &pgp_options.paper, NULL, "what of the secret key is secret, as text to print and type in again" },
 	OUTPUT_OPT, PASSPHRASE_OPT, { 0 },
 };
 static const struct opt decrypt_opts[] = { OUTPUT_OPT, PASSPHRASE_OPT, { 0 } };
@@ -35,6 +39,10 @@ static const struct verb verbs[] = {
 	  VERB_DRY_RUN | VERB_DEFER | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, ensure_opts, pgp_run_ensure },
 	{ "verify", "", "Check every link of the export chain by a round trip as the web user.",
 	  VERB_JSON, 0, 0, verify_opts, pgp_run_verify },
+	{ "exports", "", "Tell whether an export can leave unencrypted, from the settings.",
+	  VERB_JSON, 0, 0, NULL, pgp_run_exports },
+	{ "probe", "", "What verify runs inside the sandbox of the application's unit; prints records.",
+	  0, 0, 0, NULL, pgp_run_probe },
 	{ "show", "", "Show the keys, their expiry and where the secret is.", VERB_JSON, 0, 0, NULL, pgp_run_show },
 	{ "extend", "", "Give the key a new expiry without making a new key.",
 	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, extend_opts, pgp_run_extend },

@@ -49,12 +49,14 @@ int pgp_run_export(struct tool *t, int argc, char **argv, struct err *err);
 int pgp_run_extend(struct tool *t, int argc, char **argv, struct err *err);
 int pgp_run_encrypt(struct tool *t, int argc, char **argv, struct err *err);
 int pgp_run_decrypt(struct tool *t, int argc, char **argv, struct err *err);
+int pgp_run_exports(struct tool *t, int argc, char **argv, struct err *err);
+int pgp_run_probe(struct tool *t, int argc, char **argv, struct err *err);
 int pgp_run_verify(struct tool *t, int argc, char **argv, struct err *err);
 
 /* Options, shared between verbs. */
 struct pgp_options {
 	const char *name, *email, *key, *output;
-	bool passphrase_stdin, symmetric, secret;
+	bool passphrase_stdin, symmetric, no_symmetric, secret, paper, new_passphrase_stdin;
 	long days;
 };
 extern struct pgp_options pgp_options;

@@ -1,8 +1,10 @@
 /* The web user's side of pgp ensure: choose, make or prolong the key, in its own directory.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "../core/record.h"
 #include "../ext/pgp_home.h"
 #include "pgp_ensure.h"
@@ -95,18 +97,21 @@ static int write_symmetric(int home_fd, const struct ensure_job *job, struct err
 {
 	AUTO_BUF line = BUF_SECRET_INIT;
 
+	if (job->no_symmetric && unlinkat(home_fd, PGP_HOME_PASSPHRASE, 0) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove the passphrase of symmetric mode");
 	if (!job->symmetric)
 		return 0;
 	buf_addf(&line, "%s\n", job->symmetric);
 	return pgp_home_write(home_fd, PGP_HOME_PASSPHRASE, 0400, &line, err) < 0 ? -1 : 0;
 }
 
-static int report_key(struct pgp *pgp, const char *fpr, bool with_secret, bool made, bool prolonged, struct buf *out,
+static int report_key(struct pgp *pgp, int home_fd, const char *fpr, bool with_secret, bool made, bool prolonged, struct buf *out,
 		      struct err *err)
 {
 	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
 	AUTO_BUF public = BUF_INIT;
 	AUTO_BUF secret = BUF_SECRET_INIT;
+	AUTO_BUF symmetric = BUF_SECRET_INIT;
 	char expires[32];
 
 	if (pgp_find(pgp, fpr, false, &keys, err) < 0 || pgp_export(pgp, fpr, false, &public, err) < 0)
@@ -115,7 +120,7 @@ static int report_key(struct pgp *pgp, const char *fpr, bool with_secret, bool m
 		buf_reset(&secret);
 	snprintf(expires, sizeof(expires), "%lld", keys.v[0].expires);
 	const char *fields[] = { keys.v[0].fpr, keys.v[0].uid, expires, made ? "1" : "0", prolonged ? "1" : "0",
-				 public.p, secret.p };
+				 pgp_home_passphrase(home_fd, &symmetric, NULL) == 0 ? "1" : "0", public.p, secret.p };
 
 	record_format(out, fields, ARRAY_LEN(fields));
 	return 0;
@@ -150,5 +155,5 @@ int pgp_ensure_in_home(struct pgp *pgp, int home_fd, void *arg, struct buf *out,
 		return -1;
 	if (!job->look_only && (import_further(pgp, home_fd, job, err) < 0 || write_symmetric(home_fd, job, err) < 0))
 		return -1;
-	return report_key(pgp, fpr, job->with_secret, chosen < 0, prolonged > 0, out, err);
+	return report_key(pgp, home_fd, fpr, job->with_secret, chosen < 0, prolonged > 0, out, err);
 }

@@ -19,15 +19,7 @@
 #include "pgp_legacy.h"
 
 #define GENERATE_MS 300000	/* a machine short of entropy may take minutes */
-#define WARN_DAYS 60
 #define KEY_FILE_MAX (1u << 20)
-
-/* What comes back from the web user's side. */
-struct found {
-	char *fpr, *uid, *public, *secret;	/* secret: "" when it could not be exported */
-	long long expires;
-	bool made, prolonged;
-};
 
 static void found_release(struct found *f)
 {
@@ -42,15 +34,16 @@ static int read_report(const struct buf *text, struct found *f, struct err *err)
 	AUTO_STRV sv = STRV_INIT;
 	size_t pos = 0;
 
-	if (record_parse(text->p, text->len, &pos, &sv) != RECORD_OK || sv.n != 7)
+	if (record_parse(text->p, text->len, &pos, &sv) != RECORD_OK || sv.n != 8)
 		return err_set(err, ERR_FAIL, "the report on the key is damaged");
 	f->fpr = xstrdup(sv.v[0]);
 	f->uid = xstrdup(sv.v[1]);
 	f->expires = atoll(sv.v[2]);
 	f->made = sv.v[3][0] == '1';
 	f->prolonged = sv.v[4][0] == '1';
-	f->public = xstrdup(sv.v[5]);
-	f->secret = xstrdup(sv.v[6]);
+	f->symmetric = sv.v[5][0] == '1';
+	f->public = xstrdup(sv.v[6]);
+	f->secret = xstrdup(sv.v[7]);
 	for (size_t i = 0; i < sv.n; i++)
 		explicit_bzero(sv.v[i], strlen(sv.v[i]));
 	return 0;
@@ -128,122 +121,6 @@ static char *default_name(struct tool *t)
 	if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
 		strcpy(host, "localhost");
 	return xasprintf("%s (%s)", profile_get_or(t->profile, "package", "title", profile_package(t->profile)), host);
-}
-
-static int copy_for_root(struct tool *t, const char *path, const char *text, mode_t mode, struct err *err)
-{
-	struct atomic_opts o = ATOMIC_OPTS_INIT;
-	AUTO_FREE char *dir = path ? path_dirname(path) : NULL;
-
-	if (!path || !*text)
-		return 0;
-	o.mode = mode;
-	if (path_mkdirs(&t->root, dir, 0700, (uid_t)-1, (gid_t)-1, err) < 0)
-		return -1;
-	return atomic_replace(&t->root, path, text, strlen(text), &o, err);
-}
-
-static int journal_key(struct tool *t, const struct found *f, const char *home, struct err *err)
-{
-	struct effect *list;
-	size_t n;
-
-	if (effects_list(t->profile, &t->root, "pgp-key", &list, &n, err) < 0)
-		return -1;
-	const struct effect *known = effects_find(list, n, "pgp-key", f->fpr);
-	bool there = known && strcmp(known->state, "done") == 0;
-
-	effects_free(list, n);
-	return there ? 0 : effect_done(t->profile, &t->root, EFFECT_DATA, "pgp-key", f->fpr,
-				       f->made ? EFFECT_ABSENT : "adopted", home, err);
-}
-
-/* The four that name key, directory, command and program, and what [pgp]
- * settings adds. 1 changed, 0 was so. */
-static int set_properties(struct tool *t, const struct found *f, const struct place *p, struct err *err)
-{
-	static const char *const names[] = { "property-key", "property-env", "property-command", "property-program" };
-	AUTO_FREE char *env = xasprintf("GNUPGHOME=%s", p->home);
-	const char *values[] = { f->fpr, env,
-		pgp_options.symmetric ? "-c" : profile_get_or(t->profile, "pgp", "command", "-e"),
-		profile_get(t->profile, "pgp", "program") };
-	struct propsfile_edit edits[16];
-	AUTO_STRV settings = STRV_INIT;
-	size_t n = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const char *key = profile_get(t->profile, "pgp", names[i]);
-
-		if (key && values[i])
-			edits[n++] = (struct propsfile_edit){ key, values[i] };
-	}
-	profile_words(t->profile, "pgp", "settings", &settings);
-	for (size_t i = 0; i < settings.n && n < ARRAY_LEN(edits); i++) {
-		char *eq = strchr(settings.v[i], '=');
-
-		if (!eq)
-			return err_set(err, ERR_FAIL, "[pgp] settings: '%s' is not KEY=VALUE", settings.v[i]);
-		*eq = '\0';
-		edits[n++] = (struct propsfile_edit){ settings.v[i], eq + 1 };
-	}
-	return propsfile_edit(t->profile, &t->root, edits, n, err);
-}
-
-static void say_result(const struct found *f, bool has_secret, int changed)
-{
-	if (f->made)
-		log_info("made key %s (%s), valid until %s", f->fpr, f->uid, pgp_date(f->expires));
-	else if (f->prolonged)
-		log_info("prolonged key %s (%s) until %s", f->fpr, f->uid, pgp_date(f->expires));
-	else
-		log_info("key %s (%s) is in use", f->fpr, f->uid);
-	if (changed)
-		log_info("the properties name it now; the application reads them when it is restarted");
-	if (f->expires && pgp_days_left(f->expires) < WARN_DAYS)
-		log_warn("key %s expires on %s; run 'pgp extend'", f->fpr, pgp_date(f->expires));
-	if (!has_secret)
-		log_warn("the passphrase of key %s is not known here, so there is no copy of the secret key for root; "
-			 "keep one elsewhere with 'pgp export --secret'", f->fpr);
-}
-
-static bool has_secret_copy(struct tool *t)
-{
-	const char *path = pgp_secret_copy_path(t);
-	struct stat st;
-
-	return !path || path_stat(&t->root, path, &st, NULL) == 0;
-}
-
-static bool has_public_copy(struct tool *t, const struct found *f)
-{
-	const char *path = profile_get(t->profile, "pgp", "public-copy");
-	AUTO_BUF now = BUF_INIT;
-
-	return !path || (path_read_file(&t->root, path, &now, KEY_FILE_MAX, NULL, NULL) == 0 && strcmp(now.p, f->public) == 0);
-}
-
-/* Two exports of one secret key are never equal (each has a new salt): it is
- * copied when there is no copy, or when the public half shows a change. The
- * public half goes last, so that a run that is killed between is noticed. */
-static int copy_key(struct tool *t, const struct found *f, struct err *err)
-{
-	if (copy_for_root(t, pgp_secret_copy_path(t), f->secret, 0400, err) < 0)
-		return -1;
-	return copy_for_root(t, profile_get(t->profile, "pgp", "public-copy"), f->public, 0644, err) < 0 ? -1 : 0;
-}
-
-static int keep_and_publish(struct tool *t, const struct found *f, const struct place *p, struct err *err)
-{
-	/* A copy of the secret key lies beside the public one that it belongs to. */
-	bool has_secret = *f->secret || (has_secret_copy(t) && has_public_copy(t, f));
-
-	if (copy_key(t, f, err) < 0 || journal_key(t, f, p->below, err) < 0)
-		return -1;
-	int changed = set_properties(t, f, p, err);
-
-	if (changed >= 0)
-		say_result(f, has_secret, changed);
-	return changed < 0 ? -1 : 0;
 }
 
 static int read_profile(struct tool *t, struct ensure_job *job, struct err *err)
@@ -339,7 +216,7 @@ static int ensure(struct tool *t, const struct place *p, struct ensure_job *job,
 	if (known < 0 || statefile_make_dir(t->profile, &t->root, err) < 0 || prepare_home(p, t, err) < 0)
 		return -1;
 	job->passphrase = known ? passphrase.p : NULL;
-	job->with_secret = !has_secret_copy(t);
+	job->with_secret = !pgp_has_secret_copy(t);
 	int rc = place_run(p, pgp_ensure_in_home, job, 0, 0, GENERATE_MS, &report, err);
 
 	if (rc > 0) {
@@ -349,9 +226,9 @@ static int ensure(struct tool *t, const struct place *p, struct ensure_job *job,
 	}
 	if (rc < 0 || read_report(&report, &f, err) < 0)
 		return -1;
-	if (!job->with_secret && !has_public_copy(t, &f) && again_with_secret(p, job, &f, err) < 0)
+	if (!job->with_secret && !pgp_has_public_copy(t, &f) && again_with_secret(p, job, &f, err) < 0)
 		return -1;
-	return keep_and_publish(t, &f, p, err);
+	return pgp_publish(t, &f, p, err);
 }
 
 static void job_release(struct ensure_job *job)
@@ -368,9 +245,12 @@ int pgp_run_ensure(struct tool *t, int argc UNUSED, char **argv UNUSED, struct e
 	AUTO_BUF symmetric = BUF_SECRET_INIT;
 	const char *why;
 
+	if (pgp_options.symmetric && pgp_options.no_symmetric)
+		return err_set(err, ERR_USAGE, "--symmetric and --no-symmetric exclude each other");
 	name = pgp_options.name && *pgp_options.name ? xstrdup(pgp_options.name) : default_name(t);
 	job.name = name;
 	job.email = pgp_options.email;
+	job.no_symmetric = pgp_options.no_symmetric;
 	job.insist = pgp_options.key != NULL;
 	if (pgp_check_uid(job.name, job.email, err) < 0)
 		return -1;

@@ -1,9 +1,8 @@
-/* pgp show, export and extend: what keys there are, copies of them, and more time for them.
+/* pgp show and extend: what keys there are, and more time for them.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "../base/atomic.h"
 #include "../core/json.h"
 #include "../core/record.h"
@@ -118,64 +117,6 @@ int pgp_run_show(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err
 	if (place_run(&p, list_in_home, NULL, 0, 0, LONG_MS, &report, err) < 0)
 		return -1;
 	return print_keys(t, &report, current, err);
-}
-
-struct export_job {
-	const char *pattern, *passphrase;
-	bool secret;
-};
-
-static int export_in_home(struct pgp *pgp, int home_fd UNUSED, void *arg, struct buf *out, struct err *err)
-{
-	const struct export_job *job = arg;
-	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
-
-	pgp_set_passphrase(pgp, job->passphrase);
-	if (pgp_find(pgp, job->pattern, job->secret, &keys, err) < 0)
-		return -1;
-	return pgp_export(pgp, keys.v[0].fpr, job->secret, out, err);
-}
-
-/* Relative names are the caller's, seen from where the caller is. */
-static int write_output(struct tool *t, const char *path, const struct buf *text, mode_t mode, struct err *err)
-{
-	AUTO_FREE char *cwd = path[0] == '/' ? xstrdup("") : getcwd(NULL, 0);
-	AUTO_FREE char *full = xasprintf("%s%s%s", cwd ? cwd : "", path[0] == '/' ? "" : "/", path);
-	struct atomic_opts o = ATOMIC_OPTS_INIT;
-
-	(void)t;
-	o.mode = mode;
-	CLEANUP(root_release) struct root real = ROOT_INIT;
-
-	if (root_init(&real, "/", err) < 0)
-		return -1;
-	return atomic_replace(&real, full, text->p, text->len, &o, err) < 0 ? -1 : 0;
-}
-
-int pgp_run_export(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
-{
-	CLEANUP(place_release) struct place p = PLACE_INIT;
-	AUTO_FREE char *current = NULL;
-	AUTO_BUF passphrase = BUF_SECRET_INIT;
-	AUTO_BUF key = BUF_SECRET_INIT;
-
-	if (place_find(&p, t, err) < 0 || place_check(&p, t, err) < 0 || pgp_current_key(t, &current, err) < 0)
-		return -1;
-	if (!current)
-		return err_set(err, ERR_ABSENT, "no key is in use; run 'pgp ensure'");
-	int known = pgp_options.secret ? pgp_passphrase(t, pgp_options.passphrase_stdin, &passphrase, err) : 0;
-
-	if (known < 0)
-		return -1;
-	if (pgp_options.secret && !known)
-		return err_set(err, ERR_FAIL, "the passphrase of the secret key is not known here; give it with --passphrase-stdin");
-	struct export_job job = { current, known ? passphrase.p : NULL, pgp_options.secret };
-
-	if (place_run(&p, export_in_home, &job, 0, 0, LONG_MS, &key, err) < 0)
-		return -1;
-	if (!pgp_options.output)
-		return tool_print(&key, err);
-	return write_output(t, pgp_options.output, &key, pgp_options.secret ? 0600 : 0644, err);
 }
 
 struct extend_job {

@@ -89,6 +89,23 @@ static void judge_key(const struct tool *t UNUSED, const char *json, struct find
 	say(f, LEVEL_WRONG, "pgp ensure");
 }
 
+static void judge_exports(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_FREE char *mode = status_value(json, "mode"), *possible = status_value(json, "plaintext_possible");
+	AUTO_FREE char *setting = status_value(json, "setting"), *chain = status_value(json, "chain");
+
+	if (equals(possible, "false")) {
+		buf_addf(&f->text, "encrypted to a %s", mode ? mode : "?");
+		return;
+	}
+	buf_adds(&f->text, "can leave UNENCRYPTED");
+	if (setting)
+		buf_addf(&f->text, ": %s", setting);
+	if (chain)
+		buf_addf(&f->text, "%s%s", setting ? "; " : ": ", chain);
+	say(f, LEVEL_WRONG, "pgp ensure");
+}
+
 static void judge_certificate(const struct tool *t UNUSED, const char *json, struct finding *f)
 {
 	AUTO_FREE char *until = status_value(json, "certificate_until"), *error = status_value(json, "certificate_error");
@@ -265,6 +282,7 @@ const struct area status_areas[] = {
 	{ "second factor", "totp", "totp", "list", judge_totp },
 	{ "properties", "properties", "props", "check", judge_props },
 	{ "key", "pgp", "pgp", "show", judge_key },
+	{ "exports", "pgp", "pgp", "exports", judge_exports },
 	{ "certificate", "app", "app", "status", judge_certificate },
 	{ "firewall", "firewall", "firewall", "status", judge_firewall },
 	{ "application", "app", "app", "status", judge_application },

@@ -43,6 +43,8 @@ pgp_system() {
 	property-env = PGP_ENV
 	property-command = PGP_CMD
 	property-program = PGP_BIN
+	property-directory = TMP_DIR
+	property-encrypted-only = demographic.export.encryptedOnly
 	command = -e
 	program = $T/bin/maintkit-pgp-encrypt
 	settings = demographic.export.encryptedOnly=true

@@ -45,11 +45,29 @@ find "$R" -type f ! -name random_seed ! -name lock ! -name '*.log' -exec sha256s
 same "$T/after" "$T/before" "changes nothing"
 is "$(secret_keys)" 1 "there is one key"
 
+# can an export leave in plain text?
+conf=$R/etc/demo/demo.properties
+ok "exports" pgp exports
+is "$out" "exports are encrypted to a key" "cannot leave unencrypted"
+cp -p "$conf" "$T/conf"
+for bad in 'demographic.export.encryptedOnly=true ' 'demographic.export.encryptedOnly=yes' 'PGP_BIN=/nonexistent' 'PGP_CMD=-e -a' 'PGP_ENV=HOME=/x'; do
+	printf '%s\n' "$bad" >>"$conf"
+	rc_is 1 "with ${bad@Q} they can" pgp exports
+	like "$out" "can leave unencrypted.*(${bad%%=*}|nonexistent|environment|command)" "and the setting is named"
+	run "$BIN/maintkit-status" --root "$R" -p demo
+	like "$out" "wrong +exports +can leave UNENCRYPTED: .*run 'maintkit -p demo pgp ensure'" "status warns"
+	cp -p "$T/conf" "$conf"
+done
+sed -i '/encryptedOnly/d' "$conf"
+rc_is 1 "without the property too" pgp exports
+ok "ensure puts it right" pgp ensure
+ok "then they cannot" pgp exports
+
 ok "verify" pgp verify
 like "$out" "decrypt +ok" "the round trip came back"
 unlike "$out" "broken" "no link is broken"
 ok "verify --json" pgp verify --json
-ok "is JSON" python3 -c 'import json,sys; assert all(x["state"]=="ok" for x in json.loads(sys.argv[1]))' "$out"
+ok "is JSON" python3 -c 'import json,sys; assert all(x["state"]=="ok" for x in json.loads(sys.argv[1]) if x["link"] != "sandbox")' "$out"
 is "$(agents)" 0 "no agent stays behind"
 is "$(find "$HOME_DIR" -name '*probe*' | wc -l)" 0 "no probe stays behind"
 
@@ -87,6 +105,35 @@ ok "plain gpg imports it" plain_gpg "$T/other" --import "$T/secret.asc"
 ok "encrypt again" pgp encrypt "$T/original.txt"
 plain_gpg "$T/other" --pinentry-mode loopback --passphrase-fd 3 -d "$T/original.txt.pgp" 3<"$STATE/pgp.passphrase" >"$T/by-gpg" 2>/dev/null
 same "$T/by-gpg" "$T/original.txt" "plain gpg elsewhere decrypts with the escrowed passphrase"
+
+# escrow: to a passphrase of its own, and on paper
+printf 'sealed envelope\n' >"$T/seal"
+run pgp export --secret --new-passphrase-stdin -o "$T/escrow.asc" <"$T/seal"
+is "$rc" 0 "the secret key goes out under another passphrase"
+ok "plain gpg imports it" plain_gpg "$T/heir" --import "$T/escrow.asc"
+plain_gpg "$T/heir" --pinentry-mode loopback --passphrase-file "$T/seal" -d "$T/original.txt.pgp" >"$T/by-heir" 2>/dev/null
+same "$T/by-heir" "$T/original.txt" "the new passphrase alone opens exports"
+gpgconf --homedir "$T/heir" --kill all
+nok "the old one does not" plain_gpg "$T/heir" --pinentry-mode loopback --passphrase-file "$STATE/pgp.passphrase" -d "$T/original.txt.pgp"
+ok "ours is as it was" pgp verify
+run pgp export --secret --passphrase-stdin --new-passphrase-stdin < <(cat "$STATE/pgp.passphrase" "$T/seal")
+is "$rc" 0 "both passphrases on standard input, one line each"
+like "$out" "BEGIN PGP PRIVATE KEY" "prints it"
+rc_is 2 "a new passphrase without the secret key" pgp export --new-passphrase-stdin
+printf 'wrong\n' >"$T/wrong"
+run pgp export --secret --passphrase-stdin --new-passphrase-stdin < <(cat "$T/wrong" "$T/seal")
+is "$rc$out" 2 "a wrong passphrase gives nothing"
+is "$(find "$HOME_DIR" -name 'maintkit-work*')$(agents)" 0 "no staging directory and no agent stay behind"
+ok "on paper" pgp export --paper -o "$T/paper.txt"
+is "$(stat -c %a "$T/paper.txt")" 600 "for its owner only"
+like "$(cat "$T/paper.txt")" " 1: [0-9A-F ]+ [0-9A-F]{6}" "lines with checksums"
+plain_gpg "$T/paper-home" --list-keys
+gpg --dearmor <"$STATE/clinic.asc" >"$T/clinic.pgp"
+paperkey --pubring "$T/clinic.pgp" --secrets "$T/paper.txt" 2>/dev/null | plain_gpg "$T/paper-home" --import
+plain_gpg "$T/paper-home" --pinentry-mode loopback --passphrase-file "$STATE/pgp.passphrase" -d "$T/original.txt.pgp" >"$T/by-paper" 2>/dev/null
+same "$T/by-paper" "$T/original.txt" "rebuilt from paper and the public key it opens exports"
+sed '/ 3: /s/[0-9A-F]\{6\}$/000000/' "$T/paper.txt" >"$T/typo.txt"
+nok "a mistyped line is found" paperkey --pubring "$T/clinic.pgp" --secrets "$T/typo.txt"
 
 ok "extend" pgp extend --days 1000
 run pgp show --json
@@ -147,9 +194,15 @@ is "$rc" 0 "symmetric mode"
 is "$(prop PGP_CMD)" "-c" "is in the properties"
 is "$(stat -c '%a %u' "$HOME_DIR/maintkit-passphrase")" "400 65534" "its passphrase is the web user's alone"
 nok "and not in the properties" grep -q horse "$R/etc/demo/demo.properties"
+ok "ensure without a word about it" pgp ensure
+is "$(prop PGP_CMD)" "-c" "leaves it on"
 ok "verify" pgp verify
 like "$out" "decrypt +ok" "the round trip came back"
 is "$(agents)" 0 "no agent stays behind"
+
+ok "back to the key" pgp ensure --no-symmetric
+is "$(prop PGP_CMD)" "-e" "on request"
+nok "the passphrase is gone" test -e "$HOME_DIR/maintkit-passphrase"
 
 # a key that expired long ago, its passphrase the one we keep; and one whose passphrase nobody knows
 as_web() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }

@@ -10,15 +10,6 @@ top=$TOP WORK=$T
 
 step() { note "$(date +%T) $suite: $1"; }
 
-# oscar-emr is the very package that was built on bookworm, maintkit is the suite's.
-maintkit_of() { # SUITE; sets MAINTKIT_DEBS
-	MAINTKIT_DEBS=$DEBS/$1
-	[ -d "$MAINTKIT_DEBS" ] && return
-	rm -rf "$MAINTKIT_DEBS.new"
-	BUILD_LOG=$T/log "$TOP/tests/lib/build-in-suite.sh" "$1" --only maintkit "$MAINTKIT_DEBS.new" &&
-		! grep '^src.*warning: ' "$T/log" && mv "$MAINTKIT_DEBS.new" "$MAINTKIT_DEBS"
-}
-
 ok "the packages build" lifecycle_debs || BAIL "no packages"
 for suite in ${SUITES:-bullseye trixie}; do
 	step "build maintkit"

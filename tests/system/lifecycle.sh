@@ -52,8 +52,19 @@ lifecycle_build() {
 		"$top/tests/lib/build-debs.sh" --only oscar-emr "$dir"
 }
 
-lifecycle_boot() {
-	lab_need && lab_up clinic "$1" && lab_net_ready || return
+# oscar-emr is the very package that was built on bookworm, maintkit is the suite's
+# own. maintkit_of SUITE: build it, once for each state of the sources; sets MAINTKIT_DEBS.
+maintkit_of() {
+	MAINTKIT_DEBS=$DEBS/$1
+	[ -d "$MAINTKIT_DEBS" ] && return
+	rm -rf "$MAINTKIT_DEBS.new"
+	BUILD_LOG=$WORK/log "$top/tests/lib/build-in-suite.sh" "$1" --only maintkit "$MAINTKIT_DEBS.new" &&
+		! grep '^src.*warning: ' "$WORK/log" && mv "$MAINTKIT_DEBS.new" "$MAINTKIT_DEBS"
+}
+
+lifecycle_boot() { # SUITE [LAYER]
+	# shellcheck disable=SC2086
+	lab_need && lab_up clinic $1 ${2:-} && lab_net_ready || return
 	in_clinic mkdir -p /srv/debs || return
 	local f
 	for f in "$DEBS"/oscar-emr_*.deb "${MAINTKIT_DEBS:-$DEBS}"/maintkit_*.deb; do
