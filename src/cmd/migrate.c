@@ -10,6 +10,7 @@ struct migrate_options migrate_opts = { .rows = 5000, .wait = 30, .samples = 5 }
 /* In the order in which `list` shows them. */
 const struct migration *const migrate_all[] = {
 	&migrate_roster,
+	&migrate_middle_names,
 	&migrate_onar,
 	NULL,
 };

@@ -45,19 +45,23 @@ static const char *blank(const struct roster *r)
 	return r->skip_blank ? NOT_BLANK : "";
 }
 
-/* Last key of the next m->rows rows: 1; none left: 0. */
-static int next_range(struct migrate *m, const char *table, const char *pk, int64_t *hi, struct err *err)
+/* The next m->rows rows: 1, their last key to *hi, and whether a provider's number in them is longer than
+ * the new column; none left: 0. */
+static int next_range(struct migrate *m, int table, int64_t *hi, bool *wide, struct err *err)
 {
-	AUTO_FREE char *sql = xasprintf("SELECT MAX(k) FROM (SELECT %s AS k FROM %s WHERE %s > %" PRId64 " ORDER BY %s LIMIT %d) r",
-					pk, table, pk, m->pos, pk, m->rows);
-	struct err why = ERR_INIT;
+	const struct roster *r = m->own;
+	const char *pk = tables[table].pk;
+	CLEANUP(db_rows_release) struct db_rows rows = DB_ROWS_INIT;
+	AUTO_FREE char *sql = xasprintf("SELECT MAX(k), MAX(w) FROM (SELECT %s AS k, CHAR_LENGTH(provider_no) AS w FROM %s WHERE %s > %" PRId64
+					" ORDER BY %s LIMIT %d) r", pk, tables[table].name, pk, m->pos, pk, m->rows);
 
-	if (db_get_int(m->db, sql, NULL, 0, hi, &why) == 0)
-		return 1;
-	if (why.kind == ERR_ABSENT)
+	if (db_run(m->db, sql, NULL, 0, &rows, err) < 0)
+		return -1;
+	if (!db_cell(&rows, 0, 0))
 		return 0;
-	*err = why;
-	return -1;
+	*hi = strtoll(db_cell(&rows, 0, 0), NULL, 10);
+	*wide = db_cell(&rows, 0, 1) && strtoull(db_cell(&rows, 0, 1), NULL, 10) > r->width[table];
+	return 1;
 }
 
 /* Provider numbers that are longer than the new column. */
@@ -98,14 +102,14 @@ static int report_providers(struct migrate *m, const char *from, struct err *err
 	return 0;
 }
 
-static int enroll(struct migrate *m, int table, const char *range, const char *more, struct err *err)
+static int enroll(struct migrate *m, int table, const char *range, const char *more, bool wide, struct err *err)
 {
 	const struct roster *r = m->own;
 	AUTO_FREE char *key = xasprintf("x.%s", tables[table].pk);
 	AUTO_FREE char *from = xasprintf("%s x WHERE %s AND " WANTS_ENROLLED "%s%s", tables[table].name, range, blank(r), more);
 	AUTO_FREE char *now = xasprintf("LEFT(x.provider_no, %zu)", r->width[table]);
 
-	if (report_cut(m, table, from, err) < 0 || (table == PATIENT && report_providers(m, from, err) < 0))
+	if ((wide && report_cut(m, table, from, err) < 0) || (table == PATIENT && report_providers(m, from, err) < 0))
 		return -1;
 	return migrate_change_select(m, table, ENROLLED, key, "x.roster_enrolled_to", now, from, "enrolled", err);
 }
@@ -113,13 +117,14 @@ static int enroll(struct migrate *m, int table, const char *range, const char *m
 static int step_archive(struct migrate *m, struct err *err)
 {
 	int64_t hi;
-	int rc = next_range(m, "demographicArchive", "id", &hi, err);
+	bool wide;
+	int rc = next_range(m, ARCHIVE, &hi, &wide, err);
 
 	if (rc <= 0)
 		return rc;
 	AUTO_FREE char *range = xasprintf("x.id > %" PRId64 " AND x.id <= %" PRId64, m->pos, hi);
 
-	if (enroll(m, ARCHIVE, range, OF_A_PATIENT, err) < 0)
+	if (enroll(m, ARCHIVE, range, OF_A_PATIENT, wide, err) < 0)
 		return -1;
 	m->pos = hi;
 	return 1;
@@ -129,14 +134,15 @@ static int step_patients(struct migrate *m, struct err *err)
 {
 	const struct roster *r = m->own;
 	int64_t hi;
-	int rc = next_range(m, "demographic", "demographic_no", &hi, err);
+	bool wide;
+	int rc = next_range(m, PATIENT, &hi, &wide, err);
 
 	if (rc <= 0)
 		return rc;
 	AUTO_FREE char *range = xasprintf("x.demographic_no > %" PRId64 " AND x.demographic_no <= %" PRId64, m->pos, hi);
 	AUTO_FREE char *ended = xasprintf("demographic x WHERE %s AND " WANTS_REASON, range);
 
-	if (enroll(m, PATIENT, range, "", err) < 0)
+	if (enroll(m, PATIENT, range, "", wide, err) < 0)
 		return -1;
 	if (!r->no_invented && migrate_change_select(m, PATIENT, REASON, "x.demographic_no", "x.roster_termination_reason",
 						     "'" REASON_UNKNOWN "'", ended, "reason " REASON_UNKNOWN, err) < 0)
