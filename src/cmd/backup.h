@@ -10,6 +10,9 @@
  * compressed by zstd, encrypted by gpg. Beside it lie NAME.tar.zst.gpg.sha256
  * (as sha256sum(1) reads it) and NAME.tar.zst.gpg.info (what "list" shows; no secret):
  *	created, package, version, database, schema_level, ...	as in the archive
+ *	documents	full, or since: what has not changed is left to the full backup
+ *			"base" (base-sha256) in the same directory
+ *	files		how many documents there are
  *	purpose		hand, scheduled, upgrade, archive
  *	sha256, size, members, tables, rows, skipped, changed, recipient1 ...
  *	verified, verified_how	when it was last found good; "read" or "loaded" (restore test)
@@ -24,9 +27,11 @@
 #include "../core/sha256.h"
 #include "../ext/archive.h"
 #include "../ext/db.h"
+#include "backup_index.h"
 #include "tool.h"
 
 #define BACKUP_FORMAT 1
+#define BACKUP_FORMAT_BASED 2	/* documents are left to another backup */
 #define BACKUP_SUFFIX ".tar.zst.gpg"
 #define MEMBER_INFO "maintkit-backup"
 #define MEMBER_DATABASE "database/"
@@ -36,7 +41,7 @@
 #define BACKUP_LINKS ".documents"	/* directory beside a backup: documents as hard links */
 
 struct backup_options {
-	const char *output, *key, *to, *database;
+	const char *output, *key, *to, *database, *documents;
 	struct strv recipients;
 	bool if_patients, for_upgrade, scheduled, archive, files_only, skip_unreadable, passphrase_stdin, recovery_stdin;
 	bool restore_test, confirm, renew, off;
@@ -74,11 +79,14 @@ struct writer {
 	unsigned part;
 	long long now;
 	struct sha256 hash;	/* of the file between begin and end */
+	unsigned char sum[SHA256_SIZE];	/* of the last file that has ended */
 };
 /* A file whose bytes follow by writer_data(), exactly f->size of them. f->sha256 is filled in by end. */
 int writer_begin(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
 int writer_data(struct writer *w, const void *data, size_t len, struct err *err) MUST_CHECK;
 int writer_end(struct writer *w, struct manifest_file *f, struct err *err) MUST_CHECK;
+/* A file that is left to the base: f->sha256 as it has it. */
+int writer_based(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
 /* A directory or link. */
 int writer_node(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
 /* A small file of ours. */
@@ -86,12 +94,22 @@ int writer_memory(struct writer *w, const char *path, const void *data, size_t l
 /* Put the manifest out when it is long enough, or when last. */
 int writer_manifest(struct writer *w, bool last, struct err *err) MUST_CHECK;
 
+/* What is done about documents besides writing them; members may be NULL. */
+struct documents {
+	const struct index *base;	/* those that are in it unchanged are left to it */
+	struct index *fresh;		/* filled with those that are written */
+};
+struct tree_size {
+	uint64_t bytes, all, files;	/* all: of those in the base too */
+};
 /* Everything below path (of the managed system) into the archive. What vanishes
  * meanwhile, and what is neither file, directory nor link, is named in the
- * manifest. skip: names directly below path to leave out, or NULL. */
-int backup_tree(struct writer *w, struct tool *t, const char *path, const char *const *skip, struct err *err) MUST_CHECK;
-/* Bytes of the regular files below path; -1 with err. */
-int backup_tree_size(struct tool *t, const char *path, uint64_t *bytes, struct err *err) MUST_CHECK;
+ * manifest. skip: names directly below path to leave out, or NULL; d: NULL for
+ * what are no documents. */
+int backup_tree(struct writer *w, struct tool *t, const char *path, const char *const *skip, const struct documents *d,
+		struct err *err) MUST_CHECK;
+/* Add up what is below path: bytes of what would be written when base (may be NULL) is there, of all, and the number of regular files. */
+int backup_tree_size(struct tool *t, const char *path, struct tree_size *size, const struct index *base, struct err *err) MUST_CHECK;
 
 /* The database: is there one, how large, how many patients. */
 struct backup_db {
@@ -153,6 +171,7 @@ struct sink {
 	/* May be NULL: a table of the dump, when its last row has come by. */
 	void (*table)(void *arg, const char *table, uint64_t rows);
 	void *arg;
+	bool own_only;	/* what the backup leaves to its base is not wanted */
 };
 struct backup_facts {
 	struct buf info;
@@ -167,6 +186,30 @@ void backup_facts_release(struct backup_facts *f);
  * sink (may be NULL) gets the members as they come and must not keep what it
  * made when this fails. ERR_BACKEND: no secret key for it here. */
 int backup_read(struct tool *t, const char *file, const struct sink *sink, struct backup_facts *f, struct err *err) MUST_CHECK;
+
+/* What a backup leaves to its base: told while it is read, then looked for
+ * there. A backup "since" another is read like any other; its sink gets the
+ * base's documents behind its own members. */
+struct chain {
+	struct tool *t;
+	const char *file;
+	const struct buf *info;
+	const struct sink *sink;
+	int fd;
+	struct index wanted;
+	uint64_t taken;
+};
+#define CHAIN_INIT { .fd = -1 }
+void chain_release(struct chain *c);
+/* Is the base of a backup with this info there? ERR_FAIL names what is missing. */
+int chain_check(const struct chain *c, struct err *err) MUST_CHECK;
+/* manifest_check's based. */
+int chain_want(void *chain, const char *path, const char *sha256, struct err *err);
+/* Read the base. f: of the backup itself. */
+int chain_read(struct chain *c, struct backup_facts *f, struct err *err) MUST_CHECK;
+/* backup_read() without the base; c may be NULL, a backup that has one is refused then. */
+int backup_read_alone(struct tool *t, const char *file, const struct sink *sink, struct chain *c, struct backup_facts *f,
+		      struct err *err) MUST_CHECK;
 
 /* Path of the backup as given: a path, or a name in the backup directory. To be freed. */
 char *backup_path(struct tool *t, const char *given);

@@ -155,6 +155,7 @@ struct reading {
 	struct dumpscan scan;
 	char *database;
 	const struct sink *sink;
+	struct chain *chain;
 	struct backup_facts *facts;
 	unsigned char *chunk;
 	bool info_seen, dump_open, sink_failed;
@@ -197,12 +198,21 @@ static int check_info(struct reading *g, struct err *err)
 {
 	AUTO_FREE char *format = info_get(&g->facts->info, "format");
 
-	if (!format || atoi(format) != BACKUP_FORMAT)
-		return err_set(err, ERR_FAIL, "the backup has format %s, and this program reads format %d; "
-			       "use a newer maintkit", format ? format : "none", BACKUP_FORMAT);
+	AUTO_FREE char *base = info_get(&g->facts->info, "base");
+	int number = format ? atoi(format) : 0;
+
+	if (number != BACKUP_FORMAT && number != BACKUP_FORMAT_BASED)
+		return err_set(err, ERR_FAIL, "the backup has format %s, and this program reads up to format %d; "
+			       "use a newer maintkit", format ? format : "none", BACKUP_FORMAT_BASED);
 	g->info_seen = true;
 	g->database = info_get(&g->facts->info, "database");
-	return 0;
+	if (!base || (g->sink && g->sink->own_only))
+		return 0;
+	if (!g->chain)
+		return err_set(err, ERR_FAIL, "it goes back to '%s', and something else goes back to it", base);
+	g->check.based = chain_want;
+	g->check.arg = g->chain;
+	return chain_check(g->chain, err);
 }
 
 /* Read what the sink left; the first member and the dump are looked at here too. */
@@ -367,7 +377,8 @@ static int read_sealed(struct tool *t, const char *file, int in, struct unseal *
 	return judge(file, &hex, &gpg, &ours, g->sink_failed, g->facts, err);
 }
 
-int backup_read(struct tool *t, const char *file, const struct sink *sink, struct backup_facts *f, struct err *err)
+int backup_read_alone(struct tool *t, const char *file, const struct sink *sink, struct chain *c, struct backup_facts *f,
+		      struct err *err)
 {
 	AUTO_FD int in = open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	AUTO_BUF passphrase = BUF_SECRET_INIT;
@@ -384,7 +395,7 @@ int backup_read(struct tool *t, const char *file, const struct sink *sink, struc
 	if (have <= 0)
 		return have < 0 ? -1 : hash_only(in, file, f, err);
 	u.passphrase = passphrase.len ? passphrase.p : NULL;
-	CLEANUP(reading_release) struct reading g = { .check = MANIFEST_CHECK_INIT, .sink = sink, .facts = f };
+	CLEANUP(reading_release) struct reading g = { .check = MANIFEST_CHECK_INIT, .sink = sink, .chain = c, .facts = f };
 
 	g.chunk = xmalloc(CHUNK);
 	dumpscan_init(&g.scan, count_table, &g);
@@ -395,4 +406,19 @@ int backup_read(struct tool *t, const char *file, const struct sink *sink, struc
 	f->notes = g.check.notes;
 	g.check.notes = (struct strv)STRV_INIT;
 	return rc;
+}
+
+int backup_read(struct tool *t, const char *file, const struct sink *sink, struct backup_facts *f, struct err *err)
+{
+	CLEANUP(chain_release) struct chain c = CHAIN_INIT;
+
+	c.t = t;
+	c.file = file;
+	c.info = &f->info;
+	c.sink = sink;
+	int sum = backup_read_alone(t, file, sink, &c, f, err);
+
+	if (sum < 0 || !f->totals.based || (sink && sink->own_only))
+		return sum;
+	return chain_read(&c, f, err) < 0 ? -1 : sum;
 }

@@ -8,12 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "backup.h"
 
 #define CHUNK (256u << 10)
 #define SMALL (1u << 20)	/* read whole and again when it changed meanwhile */
 #define TRIES 3
+#define GRAIN_S 2	/* a file system's time is not finer than that, to be sure */
 #define DEPTH_MAX 100		/* each level holds a descriptor */
 
 struct walk {
@@ -23,7 +25,8 @@ struct walk {
 	const char *const *skip;
 	int depth;
 	unsigned char *chunk;
-	uint64_t *count_only;		/* add sizes up instead of writing */
+	struct tree_size *count_only;	/* add sizes up instead of writing */
+	const struct documents *d;
 };
 
 static bool is_vanished(int errnum)
@@ -84,6 +87,35 @@ static ssize_t read_at(int fd, void *into, size_t want, off_t offset)
 	return (ssize_t)done;
 }
 
+/* Is the file in the base as it is now? 1 yes: hex is its content's sum. */
+static int is_in_base(struct walk *k, const struct stat *st, char hex[SHA256_HEX_SIZE], struct err *err)
+{
+	struct index_slot want, there;
+
+	if (!k->d || !k->d->base)
+		return 0;
+	index_slot_fill(&want, k->path.p, st);
+	int rc = index_get(k->d->base, &want, &there, NULL, err);
+
+	if (rc <= 0 || memcmp(want.state, there.state, INDEX_KEY) != 0)
+		return rc < 0 ? -1 : 0;
+	sha256_to_hex(there.content, hex);
+	return 1;
+}
+
+/* What was written to a moment ago may change again within the file system's
+ * grain of time and look the same; what moved while it was read is no state. */
+static int note_file(struct walk *k, const struct manifest_file *f, const struct stat *st, struct err *err)
+{
+	struct index_slot s;
+
+	if (!k->d || !k->d->fresh || f->changed || st->st_ctim.tv_sec >= time(NULL) - GRAIN_S || st->st_ctim.tv_sec < 0)
+		return 0;
+	index_slot_fill(&s, k->path.p, st);
+	memcpy(s.content, k->w->sum, SHA256_SIZE);
+	return index_put(k->d->fresh, &s, err);
+}
+
 /* A file that fits in memory: what is written is one state of it, if it holds still for a moment. */
 static int add_small(struct walk *k, int fd, struct stat *st, struct err *err)
 {
@@ -111,7 +143,7 @@ static int add_small(struct walk *k, int fd, struct stat *st, struct err *err)
 	if (writer_begin(k->w, &f, err) < 0 || writer_data(k->w, data.p, (size_t)n, err) < 0)
 		return -1;
 	explicit_bzero(data.p, (size_t)n);
-	return writer_end(k->w, &f, err);
+	return writer_end(k->w, &f, err) < 0 ? -1 : note_file(k, &f, st, err);
 }
 
 static int add_large(struct walk *k, int fd, const struct stat *st, struct err *err)
@@ -136,7 +168,7 @@ static int add_large(struct walk *k, int fd, const struct stat *st, struct err *
 		at += (off_t)want;
 	}
 	f.changed = fstat(fd, &after) < 0 || !same(st, &after);
-	return writer_end(k->w, &f, err);
+	return writer_end(k->w, &f, err) < 0 ? -1 : note_file(k, &f, st, err);
 }
 
 static int add_file(struct walk *k, int dir, const char *name, struct err *err)
@@ -148,6 +180,15 @@ static int add_file(struct walk *k, int dir, const char *name, struct err *err)
 		return cannot_read(k, errno, err);
 	if (!S_ISREG(st.st_mode))
 		return cannot_read(k, ENOENT, err);
+	char hex[SHA256_HEX_SIZE];
+	int based = is_in_base(k, &st, hex, err);
+
+	if (based) {
+		struct manifest_file f = describe(k, &st);
+
+		f.sha256 = hex;
+		return based < 0 ? -1 : writer_based(k->w, &f, err);
+	}
 	return st.st_size <= SMALL ? add_small(k, fd, &st, err) : add_large(k, fd, &st, err);
 }
 
@@ -197,6 +238,17 @@ static bool is_runtime_only(const char *name, const struct stat *st)
 	       (name[0] == '.' && strstr(name, ".maintkit-"));
 }
 
+static int count(struct walk *k, const struct stat *st, struct err *err)
+{
+	char hex[SHA256_HEX_SIZE];
+	int based = S_ISREG(st->st_mode) ? is_in_base(k, st, hex, err) : 0;
+
+	k->count_only->all += S_ISREG(st->st_mode) ? (uint64_t)st->st_size + 512 : 512;
+	k->count_only->files += S_ISREG(st->st_mode);
+	k->count_only->bytes += S_ISREG(st->st_mode) && !based ? (uint64_t)st->st_size + 512 : 512;
+	return based < 0 ? -1 : 0;
+}
+
 static int add_entry(struct walk *k, int dir, const char *name, struct err *err)
 {
 	struct stat st;
@@ -207,10 +259,8 @@ static int add_entry(struct walk *k, int dir, const char *name, struct err *err)
 		return 0;
 	if (S_ISDIR(st.st_mode))
 		return add_dir(k, dir, name, &st, err);
-	if (k->count_only) {
-		*k->count_only += S_ISREG(st.st_mode) ? (uint64_t)st.st_size + 512 : 512;
-		return 0;
-	}
+	if (k->count_only)
+		return count(k, &st, err);
 	if (S_ISREG(st.st_mode))
 		return add_file(k, dir, name, err);
 	if (S_ISLNK(st.st_mode))
@@ -273,17 +323,17 @@ static int walk_from(struct walk *k, const char *path, struct err *err)
 	return rc;
 }
 
-int backup_tree(struct writer *w, struct tool *t, const char *path, const char *const *skip, struct err *err)
+int backup_tree(struct writer *w, struct tool *t, const char *path, const char *const *skip, const struct documents *d, struct err *err)
 {
-	struct walk k = { .w = w, .t = t, .path = BUF_INIT, .skip = skip };
+	struct walk k = { .w = w, .t = t, .path = BUF_INIT, .skip = skip, .d = d };
 
 	return walk_from(&k, path, err);
 }
 
-int backup_tree_size(struct tool *t, const char *path, uint64_t *bytes, struct err *err)
+int backup_tree_size(struct tool *t, const char *path, struct tree_size *size, const struct index *base, struct err *err)
 {
-	struct walk k = { .t = t, .path = BUF_INIT, .count_only = bytes };
+	struct documents d = { .base = base };
+	struct walk k = { .t = t, .path = BUF_INIT, .count_only = size, .d = &d };
 
-	*bytes = 0;
 	return walk_from(&k, path, err);
 }

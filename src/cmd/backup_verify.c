@@ -36,6 +36,7 @@ static void print_json(struct buf *out, const char *file, const struct backup_fa
 {
 	struct json j = { .out = out };
 	AUTO_FREE char *created = info_get(&f->info, "created"), *database = info_get(&f->info, "database");
+	AUTO_FREE char *base = info_get(&f->info, "base");
 
 	json_object(&j, NULL);
 	json_string(&j, "file", file);
@@ -47,6 +48,8 @@ static void print_json(struct buf *out, const char *file, const struct backup_fa
 	json_int(&j, "rows", (int64_t)f->totals.rows);
 	json_int(&j, "members", (int64_t)f->totals.members);
 	json_int(&j, "bytes", (int64_t)f->totals.bytes);
+	json_string(&j, "base", base);
+	json_int(&j, "based", (int64_t)f->totals.based);
 	json_string(&j, "restore_test", test->len ? test->p : NULL);
 	json_array(&j, "notes");
 	for (size_t i = 0; i < f->notes.n; i++)
@@ -59,6 +62,10 @@ static void print_text(struct buf *out, const char *file, const struct backup_fa
 {
 	buf_addf(out, "%s\n    whole: %" PRIu64 " members, %" PRIu64 " bytes, %" PRIu64 " tables, %" PRIu64 " rows\n",
 		 file, f->totals.members, f->totals.bytes, f->totals.tables, f->totals.rows);
+	AUTO_FREE char *base = info_get(&f->info, "base");
+
+	if (base)
+		buf_addf(out, "    and %" PRIu64 " documents that are in %s, whole too\n", f->totals.based, base);
 	if (test->len)
 		buf_addf(out, "    %s\n", test->p);
 	for (size_t i = 0; i < f->notes.n; i++)

@@ -37,10 +37,17 @@ int writer_end(struct writer *w, struct manifest_file *f, struct err *err)
 {
 	char hex[SHA256_HEX_SIZE];
 
-	sha256_final_hex(&w->hash, hex);
+	sha256_final(&w->hash, w->sum);
+	sha256_to_hex(w->sum, hex);
 	f->sha256 = hex;
 	manifest_add(&w->m, f);
 	f->sha256 = NULL;
+	return writer_manifest(w, false, err);
+}
+
+int writer_based(struct writer *w, const struct manifest_file *f, struct err *err)
+{
+	manifest_add_based(&w->m, f);
 	return writer_manifest(w, false, err);
 }
 

@@ -15,14 +15,31 @@ void manifest_release(struct manifest *m)
 	buf_release(&m->part);
 }
 
-void manifest_add(struct manifest *m, const struct manifest_file *f)
+static void format_file(struct manifest *m, const char *kind, const struct manifest_file *f, size_t fields)
 {
 	char size[NUMBER], mode[NUMBER], uid[NUMBER], gid[NUMBER], mtime[NUMBER];
-	const char *file[] = { "file", f->path, size, mode, uid, gid, mtime, f->sha256, f->changed ? "changed" : "" };
+	const char *file[] = { kind, f->path, size, mode, uid, gid, mtime, f->sha256, f->changed ? "changed" : "" };
+
+	snprintf(size, sizeof(size), "%" PRIu64, f->size);
+	snprintf(mode, sizeof(mode), "%04o", f->mode & 07777u);
+	snprintf(uid, sizeof(uid), "%ld", f->uid);
+	snprintf(gid, sizeof(gid), "%ld", f->gid);
+	snprintf(mtime, sizeof(mtime), "%lld", f->mtime);
+	record_format(&m->part, file, fields);
+}
+
+void manifest_add_based(struct manifest *m, const struct manifest_file *f)
+{
+	format_file(m, "base", f, 8);
+	m->totals.based++;
+}
+
+void manifest_add(struct manifest *m, const struct manifest_file *f)
+{
+	char mode[NUMBER], uid[NUMBER], gid[NUMBER], mtime[NUMBER];
 	const char *dir[] = { "dir", f->path, mode, uid, gid, mtime };
 	const char *link[] = { "link", f->path, f->target };
 
-	snprintf(size, sizeof(size), "%" PRIu64, f->size);
 	snprintf(mode, sizeof(mode), "%04o", f->mode & 07777u);
 	snprintf(uid, sizeof(uid), "%ld", f->uid);
 	snprintf(gid, sizeof(gid), "%ld", f->gid);
@@ -30,7 +47,7 @@ void manifest_add(struct manifest *m, const struct manifest_file *f)
 	if (f->target)
 		record_format(&m->part, link, ARRAY_LEN(link));
 	else if (f->sha256)
-		record_format(&m->part, file, ARRAY_LEN(file));
+		format_file(m, "file", f, 9);
 	else
 		record_format(&m->part, dir, ARRAY_LEN(dir));
 	m->totals.members++;
@@ -59,13 +76,13 @@ void manifest_add_skipped(struct manifest *m, const char *path, const char *reas
 
 static void format_end(struct buf *out, const struct manifest_totals *t)
 {
-	char n[5][NUMBER];
-	const uint64_t v[5] = { t->members, t->bytes, t->tables, t->rows, t->skipped };
-	const char *fields[] = { "end", n[0], n[1], n[2], n[3], n[4] };
+	char n[6][NUMBER];
+	const uint64_t v[6] = { t->members, t->bytes, t->tables, t->rows, t->skipped, t->based };
+	const char *fields[] = { "end", n[0], n[1], n[2], n[3], n[4], n[5] };
 
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		snprintf(n[i], sizeof(n[i]), "%" PRIu64, v[i]);
-	record_format(out, fields, ARRAY_LEN(fields));
+	record_format(out, fields, t->based ? 7 : 6);
 }
 
 void manifest_finish(struct manifest *m)
@@ -126,6 +143,14 @@ static int check_line(struct manifest_check *c, const struct strv *said, size_t 
 	return 0;
 }
 
+static int take_based(struct manifest_check *c, const struct strv *said, struct err *err)
+{
+	if (said->n != 8)
+		return err_set(err, ERR_FAIL, "a line of the manifest is malformed");
+	c->seen.totals.based++;
+	return c->based ? c->based(c->arg, said->v[1], said->v[7], err) : 0;
+}
+
 int manifest_check_part(struct manifest_check *c, const void *data, size_t len, struct err *err)
 {
 	AUTO_STRV said = STRV_INIT;
@@ -139,6 +164,9 @@ int manifest_check_part(struct manifest_check *c, const void *data, size_t len, 
 		if (strcmp(said.v[0], "skipped") == 0) {
 			c->seen.totals.skipped++;
 			note(c, said.v[1], said.n > 2 ? said.v[2] : "skipped");
+		} else if (strcmp(said.v[0], "base") == 0) {
+			if (take_based(c, &said, err) < 0)
+				return -1;
 		} else if (strcmp(said.v[0], "end") == 0) {
 			if (check_totals(c, &said, err) < 0)
 				return -1;

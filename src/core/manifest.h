@@ -3,11 +3,12 @@
  *
  * Lines of core/record.h:
  *	file PATH SIZE MODE UID GID MTIME SHA256 STATE	(STATE: "" or "changed": written to while it was read)
+ *	base PATH SIZE MODE UID GID MTIME SHA256	(a file that is as it is in the backup that this one goes back to)
  *	dir PATH MODE UID GID MTIME
  *	link PATH TARGET
  *	table DATABASE NAME ROWS
  *	skipped PATH REASON
- *	end MEMBERS BYTES TABLES ROWS SKIPPED
+ *	end MEMBERS BYTES TABLES ROWS SKIPPED [BASED]
  * in parts, each directly behind the members it describes, so that neither
  * side keeps more than one part in memory however many files there are. An
  * archive without the "end" line is not whole.
@@ -23,6 +24,7 @@
 
 struct manifest_totals {
 	uint64_t members, bytes, tables, rows, skipped, changed;
+	uint64_t based;		/* files that are in the base */
 };
 
 struct manifest_file {
@@ -43,6 +45,8 @@ struct manifest {
 #define MANIFEST_INIT { .part = BUF_INIT }
 void manifest_release(struct manifest *m);
 void manifest_add(struct manifest *m, const struct manifest_file *f);
+/* A file whose content is in the base: f->sha256 says which. */
+void manifest_add_based(struct manifest *m, const struct manifest_file *f);
 void manifest_add_table(struct manifest *m, const char *database, const char *table, uint64_t rows);
 void manifest_add_skipped(struct manifest *m, const char *path, const char *reason);
 /* The last line, into the last part. */
@@ -53,6 +57,9 @@ struct manifest_check {
 	struct manifest seen;	/* part: what has not been described yet */
 	struct strv notes;	/* skipped and changed files, for the report; at most 100 */
 	bool ended;
+	/* May be NULL: a file that is to be taken from the base. */
+	int (*based)(void *arg, const char *path, const char *sha256, struct err *err);
+	void *arg;
 };
 #define MANIFEST_CHECK_INIT { .seen = MANIFEST_INIT }
 void manifest_check_release(struct manifest_check *c);

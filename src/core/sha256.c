@@ -104,7 +104,7 @@ void sha256_update(struct sha256 *s, const void *data, size_t len)
 		memcpy(s->block, p, len);
 }
 
-void sha256_final_hex(struct sha256 *s, char out[SHA256_HEX_SIZE])
+void sha256_final(struct sha256 *s, unsigned char out[SHA256_SIZE])
 {
 	unsigned char tail[BLOCK + 8] = { 0x80 };
 	uint64_t bits = s->len * 8;
@@ -113,9 +113,24 @@ void sha256_final_hex(struct sha256 *s, char out[SHA256_HEX_SIZE])
 	for (int i = 0; i < 8; i++)
 		tail[pad + (size_t)i] = (unsigned char)(bits >> (56 - 8 * i));
 	sha256_update(s, tail, pad + 8);
-	for (int i = 0; i < 8; i++)
-		snprintf(out + 8 * i, 9, "%08x", s->state[i]);
+	for (int i = 0; i < SHA256_SIZE; i++)
+		out[i] = (unsigned char)(s->state[i / 4] >> (24 - 8 * (i % 4)));
 	explicit_bzero(s, sizeof(*s));
+}
+
+void sha256_to_hex(const unsigned char sum[SHA256_SIZE], char out[SHA256_HEX_SIZE])
+{
+	for (int i = 0; i < SHA256_SIZE; i++)
+		snprintf(out + 2 * i, 3, "%02x", sum[i]);
+}
+
+void sha256_final_hex(struct sha256 *s, char out[SHA256_HEX_SIZE])
+{
+	unsigned char sum[SHA256_SIZE];
+
+	sha256_final(s, sum);
+	sha256_to_hex(sum, out);
+	explicit_bzero(sum, sizeof(sum));
 }
 
 void sha256_hex(const void *data, size_t len, char out[SHA256_HEX_SIZE])

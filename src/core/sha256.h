@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SHA256_SIZE 32
 #define SHA256_HEX_SIZE 65
 
 /* Piece by piece, for what is not in memory at once. Not wiped: for public data. */
@@ -17,8 +18,12 @@ struct sha256 {
 };
 void sha256_init(struct sha256 *h);
 void sha256_update(struct sha256 *h, const void *data, size_t len);
-/* Ends the computation: 64 lower-case digits and a NUL. */
+/* Ends the computation. */
+void sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE]);
+/* The same as 64 lower-case digits and a NUL. */
 void sha256_final_hex(struct sha256 *h, char out[SHA256_HEX_SIZE]);
+
+void sha256_to_hex(const unsigned char sum[SHA256_SIZE], char out[SHA256_HEX_SIZE]);
 
 /* 64 lower-case digits and a NUL. What it computed with is wiped. */
 void sha256_hex(const void *data, size_t len, char out[SHA256_HEX_SIZE]);

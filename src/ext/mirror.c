@@ -253,7 +253,7 @@ static bool is_companion(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
-	return name[0] == '.' || (dot && (strcmp(dot, ".info") == 0 || strcmp(dot, ".sha256") == 0));
+	return name[0] == '.' || (dot && (strcmp(dot, ".info") == 0 || strcmp(dot, ".sha256") == 0 || strcmp(dot, ".index") == 0));
 }
 
 char *mirror_newest_file(const struct root *root, const char *dir)

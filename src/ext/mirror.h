@@ -24,7 +24,7 @@ int mirror_write(const struct root *root, const struct policy_state *s, struct e
 int mirror_packages(const struct root *root, struct strv *names, struct err *err) MUST_CHECK;
 
 /* Newest backup in dir: "DIR/NAME", to be freed; NULL when there is none.
- * Files with a leading dot, and the .info and .sha256 beside a backup, are none. */
+ * Files with a leading dot, and the .info, .sha256 and .index beside a backup, are none. */
 char *mirror_newest_file(const struct root *root, const char *dir);
 
 /* The instance id out of the file `identity` (identity.h makes it), to be

@@ -1,0 +1,32 @@
+/* What "backup create" is going to do, settled before anything is written.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef MAINTKIT_CMD_BACKUP_PREPARE_H
+#define MAINTKIT_CMD_BACKUP_PREPARE_H
+
+#include "backup.h"
+
+struct making {
+	struct backup_db db;
+	struct recipients to;
+	struct strv trees;
+	size_t documents;	/* so many of the trees, the first, are documents */
+	char *state;
+	struct buf info;
+	char *output;		/* as the real system sees it */
+	long long now;
+	struct tree_size size;	/* of the documents that go in, and how many there are in all */
+	uint64_t bytes;		/* of everything, before compression */
+	char *base;		/* name of the full backup that this one goes back to, or NULL */
+	int base_fd;
+	struct index base_index;
+};
+#define MAKING_INIT { .db = BACKUP_DB_INIT, .to = RECIPIENTS_INIT, .info = BUF_INIT, .base_fd = -1 }
+void making_release(struct making *p);
+/* 1 there is something to do; 0 no patient data, and only then one was asked for. */
+int making_prepare(struct making *p, struct tool *t, struct err *err) MUST_CHECK;
+
+/* In the state directory, what only this machine and this moment know. */
+extern const char *const making_state_skip[];
+
+#endif

@@ -1,0 +1,97 @@
+#!/bin/bash
+# proves: a backup since another holds what changed, is whole only together with it, and names it when it is missing
+# SPDX-License-Identifier: GPL-2.0-or-later
+. "$(dirname "$0")/../lib/tap.sh"
+. "$TOP/tests/lib/pgp.sh"
+. "$TOP/tests/lib/mariadb.sh"
+mariadb_here || skip_all "$mariadb_why"
+pgp_system
+mariadb_new || BAIL "no database server"
+
+backup() { "$BIN/maintkit-backup" --root "$R" -p demo "$@"; }
+B=$R/var/backups/demo D=$R/var/lib/demo/documents
+names() { ls "$B" | grep 'gpg$'; }
+last() { names | tail -1; }
+info() { sed -n "s/^$2=//p" "$B/$1.info"; }
+tick() { sleep 1.1; }
+# the whole tree: names, kinds, modes, owners, times of files, content
+tree() { (cd "$1" && find . -mindepth 1 \( -type f -printf '%P f %m %U %G %T@ ' -exec sha256sum {} \; -o -printf '%P %y %m %U %G %l\n' \) | sed 's/\.[0-9]* / /' | LC_ALL=C sort); }
+
+ok "a key" pgp ensure
+mariadb_sql "CREATE DATABASE demo; USE demo; CREATE TABLE demo.demographic (id INT PRIMARY KEY, name VARCHAR(30)); INSERT INTO demo.demographic SELECT seq, seq FROM seq_1_to_100"
+mkdir -p "$D/sub" "$D/empty"
+for i in $(seq 300); do head -c $((i * 40)) /dev/urandom >"$D/sub/doc$i"; done
+head -c 3000000 /dev/urandom >"$D/big"
+printf x >"$D/sub/"$'caf\xe9'; printf y >"$D/sub/"$'new\nline'; ln -s doc1 "$D/sub/link"
+chown -R 65534:65534 "$D"; sleep 3.1
+
+ok "nothing to go back to" backup create --documents=since
+like "$err" "no full backup of the last 30 days" "is said"
+full=$(last)
+is "$(info "$full" documents) $(info "$full" files)" "full 303" "and it is a full one"
+is "$(stat -c '%a' "$B/$full.index")" 600 "its index is root's alone"
+nok "and has no names" grep -aq doc1 "$B/$full.index"
+tick
+ok "nothing changed" backup create --documents=since
+first=$(last)
+like "$err" "303 of 303 documents are left to '$full'" "all documents are left to it"
+is "$(info "$first" documents) $(info "$first" base)" "since $full" "and that is noted"
+ok "it is small" [ "$(stat -c %s "$B/$first")" -lt 1000000 ]
+ok "verify reads both" backup verify "$first"
+like "$out" "303 documents that are in $full, whole too" "and says so"
+
+# changes of each kind
+echo new >"$D/sub/doc301"; echo more >>"$D/sub/doc5"; rm "$D/sub/doc6"; mv "$D/sub/doc7" "$D/sub/renamed"
+chmod 600 "$D/sub/doc8"; chown 1:1 "$D/sub/doc9"; cp -p "$D/sub/doc10" "$D/c" && mv "$D/c" "$D/sub/doc10"
+touch -d 2001-01-01 "$D/sub/doc11"; old=$(stat -c %y "$D/sub/doc12"); printf Z | dd of="$D/sub/doc12" conv=notrunc status=none; touch -d "$old" "$D/sub/doc12"
+tick
+ok "changes" backup create --documents=since
+second=$(last)
+like "$err" "29[0-9] of 303 documents are left" "what changed is in it, also when size and time were put back"
+tree "$D" >"$T/want"
+ok "restore" backup restore --to "$T/back" --database back "$second"
+tree "$T/back/files/var/lib/demo/documents" >"$T/got"
+same "$T/got" "$T/want" "all documents are as they were, with mode, owner and time"
+is "$(mariadb_sql 'SELECT COUNT(*) FROM back.demographic')" 100 "and the database"
+is "$(find "$STATE" -name '.backup-wanted*')" "" "no table of wanted documents stays"
+
+# the base: missing, another, damaged
+mkdir "$T/away"; mv "$B/$full" "$T/away/"
+rc_is 2 "without the base" backup verify "$second"
+like "$err" "it goes back to '$full' \(sha256 [0-9a-f]{64}\), which is missing; put that file into '$B'" "it is named"
+rc_is 2 "nothing is restored" backup restore --to "$T/half" --database half "$second"
+is "$(find "$T" -maxdepth 1 -name '*half*')$(mariadb_sql "SHOW DATABASES LIKE 'half'")" "" "not even in part"
+is "$(info "$second" failed | head -c 2)" "20" "that is noted"
+cp "$B/$second"* "$T/away/"
+ok "both in another directory" backup verify "$T/away/$second"
+cp "$B/$first" "$B/$full"
+rc_is 2 "another one in its place" backup verify "$second"
+cp "$T/away/$full" "$B/$full"; printf x | dd of="$B/$full" bs=1 seek=100000 conv=notrunc status=none
+rc_is 2 "a damaged one" backup verify "$second"
+like "$err" "$full.*is not what was written" "is named"
+cp "$T/away/$full" "$B/$full"
+ok "mended" backup verify "$second"
+rm "$B/$full.sha256"
+ok "without its checksum it is known by its content" backup verify "$second"
+ok "prune keeps it for them" backup prune --dry-run
+like "$out" "keep +$full: .*needed by" "and says why"
+
+# the index is advice only
+tick; cp "$B/$full.index" "$T/index"; printf 'garbage' >"$B/$full.index"
+ok "a damaged index" backup create --documents=since
+like "$err" "is damaged.*no full backup" "is not used"
+is "$(info "$(last)" documents)" full "the next is full"
+rm "$B/$(last)"*; cp "$T/index" "$B/$full.index"
+truncate -s -64 "$B/$full.index"; tick
+ok "a cut one" backup create --documents=since
+is "$(info "$(last)" documents)" full "neither"
+rm "$B/$(last)"*; cp "$T/index" "$B/$full.index"
+printf '[backup]\ndocuments = since\nfull-every = 1\n' >"$R/etc/demo/maintkit.conf"; tick
+ok "as the profile says" backup create
+is "$(info "$(last)" documents)" since "it goes back"
+sed -i 's/^created=.*/created=2026-01-01T00:00:00Z/' "$B/$full.info"; tick
+ok "the full one is old" backup create
+is "$(info "$(last)" documents)" full "another full one is made"
+rc_is 2 "another word" backup create --documents=some
+like "$err" "neither full nor since" "is refused"
+done_testing
