@@ -11,6 +11,8 @@ struct migrate_options migrate_opts = { .rows = 5000, .wait = 30, .samples = 5 }
 const struct migration *const migrate_all[] = {
 	&migrate_roster,
 	&migrate_middle_names,
+	&migrate_hrm,
+	&migrate_contacts,
 	&migrate_onar,
 	NULL,
 };

@@ -35,7 +35,7 @@ struct migrate;
 
 struct migrate_table {
 	const char *name;
-	const char *pk;		/* its integer primary key */
+	const char *pk;		/* its integer primary key; NULL: not needed, the table is only read */
 	const char *reads;	/* words: further columns that must be there */
 	const char *writes;	/* words: columns of which cells may change; numbered from 1. NULL: only read */
 	bool inserts;		/* rows may be added */
@@ -143,6 +143,11 @@ void migrate_sql_text(struct migrate *m, int table, const char *alias, const cha
 /* Does UTF-8 text fit the column? MIGRATE_LONG: more characters than *max. */
 enum migrate_fit { MIGRATE_FITS, MIGRATE_LONG, MIGRATE_UNREPRESENTABLE /* not in its character set */, MIGRATE_INVALID /* no UTF-8 */ };
 enum migrate_fit migrate_fit(struct migrate *m, int table, int column, const char *text, size_t len, size_t *max);
+/* Make UTF-8 text fit: what the column's character set does not have, and bytes that are no UTF-8,
+ * become '?', as a server that is not strict makes them; the rest is cut. Returns what was done. */
+#define MIGRATE_CUT 1u
+#define MIGRATE_REPLACED 2u
+unsigned migrate_squeeze(struct migrate *m, int table, int column, struct buf *text);
 
 /* ---- what step() says; kind is a short static word counted in the report ("enrolled", "cut") ---- */
 

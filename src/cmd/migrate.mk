@@ -1,3 +1,3 @@
 # Adapters and libraries of maintkit-migrate.
-ext_migrate := db
-libs_migrate := -lmariadb
+ext_migrate := db propsfile propsbase hrmxml hrmxml_pool
+libs_migrate := -lmariadb -lxml2

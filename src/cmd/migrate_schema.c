@@ -98,9 +98,10 @@ static int lacks(const struct migrate_table *t, const char *what, struct err *er
 static int check_columns(const struct migrate_table *t, const struct migrate_seen *seen, struct err *err)
 {
 	AUTO_STRV words = STRV_INIT;
-	const struct migrate_column *pk = migrate_schema_column(seen, t->pk);
+	const struct migrate_column *pk = t->pk ? migrate_schema_column(seen, t->pk) : NULL;
 
-	strv_add(&words, t->pk);
+	if (t->pk)
+		strv_add(&words, t->pk);
 	strv_split(&words, t->reads ? t->reads : "", " ");
 	size_t n_read = words.n;
 

@@ -282,7 +282,15 @@ static int remove_rows(struct migrate *m, struct past *p, const struct tab *t, i
 		buf_addf(&sql, "DELETE t FROM maintkit_undo u STRAIGHT_JOIN %s t ON t.`%s` = u.pk", name.p, t->pk);
 	buf_addf(&sql, " WHERE u.run_id = %" PRId64 " AND u.batch = %" PRId64 " AND u.tab = %d AND u.col = 0 AND u.kept = 0",
 		 p->run, batch, t->number);
-	return counted(m, sql.p, &p->removed, err);
+	if (counted(m, sql.p, &p->removed, err) < 0)
+		return -1;
+	if (!set.len)
+		return 0;
+	/* Rows that are still there, though retired, are known to a later run by their undo rows. */
+	AUTO_FREE char *keep = xasprintf("UPDATE maintkit_undo SET kept = 2 WHERE run_id = %" PRId64 " AND batch = %" PRId64
+					 " AND tab = %d AND col = 0 AND kept = 0", p->run, batch, t->number);
+
+	return counted(m, keep, &p->restored, err);
 }
 
 static int undo_table(struct migrate *m, struct past *p, const struct tab *t, int64_t batch, struct err *err)

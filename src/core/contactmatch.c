@@ -159,6 +159,9 @@ enum contact_repair contactmatch_repair(const struct contact_row *web, const str
 	/* one that is hidden already is nobody's second contact; NULL is hidden, and D's */
 	if (web->deleted != CONTACT_LIVE || other->deleted == CONTACT_DELETED)
 		return CONTACT_SETTLED;
+	/* nobody can edit what the application hides */
+	if (other->deleted == CONTACT_UNKNOWN && !other->untouched)
+		return CONTACT_REPORT;
 	if (web->untouched)
 		return other->untouched ? CONTACT_KEEP_WEB : CONTACT_KEEP_OTHER;
 	return other->untouched ? CONTACT_KEEP_WEB_EDITED : CONTACT_REPORT;
@@ -175,9 +178,12 @@ enum contact_null contactmatch_null(const struct contact_row *rows, size_t n, si
 	for (size_t i = 0; i < n; i++) {
 		if (i == which || !same_key(&rows[i], r))
 			continue;
-		/* another one of the key stands for the same relationship, or did */
-		if (rows[i].match != CONTACT_NONE || rows[i].deleted != CONTACT_UNKNOWN || rows[i].id < r->id)
+		/* another one of the key stands for the relationship that D copied twice */
+		if (rows[i].match != CONTACT_NONE || (rows[i].deleted == CONTACT_UNKNOWN && rows[i].id < r->id))
 			return r->shape ? CONTACT_NULL_RETIRE : CONTACT_NULL_REPORT;
+		/* perhaps another tool's; without its log nothing is certain */
+		if (rows[i].deleted != CONTACT_UNKNOWN)
+			return CONTACT_NULL_REPORT;
 	}
 	return CONTACT_NULL_SHOW;
 }

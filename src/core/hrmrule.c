@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "utf8.h"
+
 const char *const hrm_column_name[HRM_COLUMNS] = {
 	[HRM_FACILITY_NO] = "sourceFacilityReportNo", [HRM_NAME] = "formattedName", [HRM_DOB] = "dob",
 	[HRM_GENDER] = "gender", [HRM_HCN] = "hcn", [HRM_CLASS] = "className",
@@ -46,77 +48,21 @@ void hrm_values_release(struct hrm_values *v)
 
 /* ---- characters ---- */
 
-/* Bytes of the character at s, 0 when it is none (RFC 3629). */
-static size_t char_len(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 :
-		   s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 long hrm_chars(const char *s)
 {
-	const unsigned char *p = (const unsigned char *)s;
-	long n = 0;
-
-	for (; *p; n++) {
-		size_t len = char_len(p);
-
-		if (!len)
-			return -1;
-		p += len;
-	}
-	return n;
-}
-
-bool hrm_has_wide(const char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s >= 0xf0)
-			return true;
-	return false;
-}
-
-size_t hrm_narrow(char *s)
-{
-	size_t n = 0;
-	char *to = s;
-
-	while (*s) {
-		size_t len = char_len((const unsigned char *)s);
-
-		if (len == 4) {
-			*to++ = '?';
-			s += 4;
-			n++;
-		} else {
-			*to++ = *s++;
-		}
-	}
-	*to = '\0';
-	return n;
+	return utf8_count(s, strlen(s));
 }
 
 /* Cut to max characters. True when something was cut. */
 static bool cut_chars(char *s, unsigned max)
 {
-	const unsigned char *p = (const unsigned char *)s;
+	size_t len = strlen(s), at = 0, used;
 
-	for (unsigned n = 0; *p && n < max; n++) {
-		size_t len = char_len(p);
-
-		p += len ? len : 1;
-	}
-	if (!*p)
+	for (unsigned n = 0; at < len && n < max; n++, at += used)
+		(void)utf8_next(s + at, len - at, &used);
+	if (at >= len)
 		return false;
-	s[p - (const unsigned char *)s] = '\0';
+	s[at] = '\0';
 	return true;
 }
 

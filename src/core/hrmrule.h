@@ -118,13 +118,7 @@ const char *hrm_recipient_number(const char *id, char *kind);
  * six characters are CPSO and seven CNORNP. */
 bool hrm_type_fits(char kind, const char *type, const char *number, bool guess);
 
-/* ---- characters ---- */
-
 /* Characters of UTF-8 text; -1 when it is not valid. */
 long hrm_chars(const char *s);
-/* Has it a character outside the basic plane (four bytes), which a utf8mb3 column cannot hold? */
-bool hrm_has_wide(const char *s);
-/* Replace each of these by '?', as a server that is not strict does. Returns how many. */
-size_t hrm_narrow(char *s);
 
 #endif

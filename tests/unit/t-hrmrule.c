@@ -285,23 +285,6 @@ static void provider_types(void **state)
 	assert_false(hrm_type_fits('D', "CNORN", "012345", true));
 }
 
-static void characters(void **state)
-{
-	char wide[] = "a\xf0\x9f\x98\x80" "b\xe2\x82\xac";
-
-	(void)state;
-	assert_int_equal(hrm_chars(""), 0);
-	assert_int_equal(hrm_chars(wide), 4);
-	assert_int_equal(hrm_chars("\xff"), -1);
-	assert_int_equal(hrm_chars("\xc0\x80"), -1);
-	assert_int_equal(hrm_chars("\xe2\x82"), -1);
-	assert_int_equal(hrm_chars("\xed\xa0\x80"), -1);
-	assert_true(hrm_has_wide(wide));
-	assert_int_equal(hrm_narrow(wide), 1);
-	assert_string_equal(wide, "a?b\xe2\x82\xac");
-	assert_false(hrm_has_wide(wide));
-}
-
 static void packing(void **state)
 {
 	struct hrm_report r = usual(), back = HRM_REPORT_INIT;
@@ -337,7 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(usual_report), cmocka_unit_test(dates), cmocka_unit_test(names),
 		cmocka_unit_test(gender_class_card), cmocka_unit_test(absent), cmocka_unit_test(recipients),
-		cmocka_unit_test(provider_types), cmocka_unit_test(characters), cmocka_unit_test(packing),
+		cmocka_unit_test(provider_types), cmocka_unit_test(packing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
