@@ -35,6 +35,7 @@ struct sql_script {
 	char *name, *path;
 	enum sql_role role;
 	bool repeatable;		/* policy = repeatable */
+	bool local_files;		/* LOAD DATA LOCAL */
 	bool on_install;
 	const char *on_upgrade;		/* "yes", "offer", "no" */
 	const char *charset;
@@ -71,8 +72,9 @@ void sql_view_release(struct sql_view *v);
 int sql_view_load(struct db *db, struct sql_view *v, struct err *err) MUST_CHECK;
 /* Name of the database: --database or the profile's. NULL with err. */
 const char *sql_database(const struct tool *t, struct err *err);
-/* Connect; selected: with that database (ERR_ABSENT when there is none). */
+/* Connect; selected: with that database (ERR_ABSENT when there is none). _for: for running that script. */
 int sql_connect(struct tool *t, bool selected, struct db **db, struct err *err) MUST_CHECK;
+int sql_connect_for(struct tool *t, const struct sql_script *s, struct db **db, struct err *err) MUST_CHECK;
 /* For a second thread: says nothing, and does not wait long. */
 int sql_connect_quietly(struct tool *t, struct db **db, struct err *err) MUST_CHECK;
 /* Connect and see. A database that does not exist leaves *db without one selected. */
@@ -157,6 +159,8 @@ struct sql_run {
 	struct strv intended;		/* tables of the latest statement that was run alone */
 	struct strv safe, unsafe;	/* tables by name: engine undoes a transaction, or does not */
 	int64_t rows;			/* of the statement at hand */
+	bool loads;			/* it is LOAD DATA LOCAL */
+	bool load_failed;		/* a file could not be read to its end, and the server does not know */
 	unsigned warnings;
 	int count_from;			/* results before this one are the journal's */
 	struct timespec begun, told;
@@ -175,6 +179,10 @@ int sql_past_load(struct sql_run *r, struct err *err) MUST_CHECK;
 int sql_past_check(struct sql_run *r, struct err *err) MUST_CHECK;
 int sql_past_replay(struct sql_run *r, size_t before, struct err *err) MUST_CHECK;
 int sql_past_end(struct sql_run *r, struct err *err) MUST_CHECK;
+
+/* LOAD DATA LOCAL, sql_local.c: be the one who answers when the server asks for a file. Only while the statement at hand is
+ * one that loads, and only with files below the script's directory. */
+void sql_local_prepare(struct sql_run *r);
 
 /* Note the statement at hand as done; replay may be NULL. */
 void sql_journal_note(struct sql_run *r, const char *replay);
@@ -217,6 +225,7 @@ void sql_show_progress(struct sql_run *r, bool end);
 
 int sql_file_push(struct sql_run *r, const char *path, struct err *err) MUST_CHECK;
 void sql_file_pop(struct sql_run *r);
+char *sql_file_path(const struct sql_run *r, const char *name);
 int sql_file_source(struct sql_run *r, const char *name, struct err *err) MUST_CHECK;
 /* Next item of the innermost file: 1, 0 at the end of all, -1. */
 int sql_file_next(struct sql_run *r, struct err *err) MUST_CHECK;

@@ -52,7 +52,7 @@ static int attempt(struct tool *t, struct sql_script *s, bool named, bool *progr
 	enum sql_due due;
 	int64_t n;
 
-	if (!schema || sql_connect(t, true, &db, err) < 0 || sql_lock(t, db, schema, true, &hold, err) < 0 ||
+	if (!schema || sql_connect_for(t, s, &db, err) < 0 || sql_lock(t, db, schema, true, &hold, err) < 0 ||
 	    sql_view_load(db, &v, err) < 0)
 		return -1;
 	due = sql_due(&v, s, sql_opts.demo || (named && s->role == SQL_DEMO));

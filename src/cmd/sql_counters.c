@@ -163,7 +163,8 @@ int sql_counters_restore(struct sql_run *r, struct err *err)
 
 		if (set_back(r, table, strtoull(db_cell(&rows, i, 1), NULL, 10), err) < 0)
 			return -1;
-		strv_add(&r->counted, table);
+		if (!strv_has(&r->counted, table))
+			strv_add(&r->counted, table);
 	}
 	for (size_t i = 0; i < r->created.n; i++) {
 		const char *eq = strrchr(r->created.v[i], '=');

@@ -36,16 +36,30 @@ static void tell_node(const struct db *db)
 	told = xstrdup(node);
 }
 
+static int connect_with(struct tool *t, const struct db_options *o, struct db **db, struct err *err)
+{
+	if (db_open(db, t->profile, &t->root, o, err) < 0)
+		return -1;
+	tell_node(*db);
+	return 0;
+}
+
 int sql_connect(struct tool *t, bool selected, struct db **db, struct err *err)
 {
 	struct db_options o = { .defaults_file = sql_opts.defaults_file };
 
 	if (selected && !(o.database = sql_database(t, err)))
 		return -1;
-	if (db_open(db, t->profile, &t->root, &o, err) < 0)
+	return connect_with(t, &o, db, err);
+}
+
+int sql_connect_for(struct tool *t, const struct sql_script *s, struct db **db, struct err *err)
+{
+	struct db_options o = { .defaults_file = sql_opts.defaults_file, .local_infile = s->local_files };
+
+	if (!(o.database = sql_database(t, err)))
 		return -1;
-	tell_node(*db);
-	return 0;
+	return connect_with(t, &o, db, err);
 }
 
 int sql_connect_quietly(struct tool *t, struct db **db, struct err *err)

@@ -192,10 +192,12 @@ static size_t count_statements(const struct buf *sql)
 static int withdraw(struct sql_run *r, struct err *err)
 {
 	struct err e = ERR_INIT;
+	int failed;
 
-	if (err->kind == ERR_BACKEND)
-		return -1;	/* no way to tell it to anybody */
-	if (scriptstate_settle(r->db, r->schema, r->script->name, r->number, false, &e) < 0)
+	if (err->kind == ERR_BACKEND || r->load_failed)
+		return -1;	/* no way to tell it to anybody; half a file is in a table that cannot undo it */
+	if (scriptstate_settle(r->db, r->schema, r->script->name, r->number, false, &e) < 0 ||
+	    (!(r->my->server_status & SERVER_STATUS_AUTOCOMMIT) && sql_send(r, "COMMIT", 6, &failed, &e) < 0))
 		log_debug("%s", e.text);
 	return -1;
 }

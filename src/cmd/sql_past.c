@@ -51,8 +51,6 @@ int sql_past_end(struct sql_run *r, struct err *err)
 	int failed, n;
 
 	r->skipping = false;
-	if (sql_counters_restore(r, err) < 0)
-		return -1;
 	if (r->temporary > 0)
 		return err_set(err, ERR_FAIL, "the temporary tables that script '%s' made before statement %lld went with the session that was cut off; undo what it did so far and forget it: sql repair %s --redo 1",
 			       r->script->name, (long long)r->number, r->script->name);

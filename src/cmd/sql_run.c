@@ -296,8 +296,10 @@ static int run_kind(struct sql_run *r, const struct sql_kind *k, struct err *err
 {
 	switch (k->class) {
 	case SQL_DML:
-		if (k->local_file)
-			return err_set(err, ERR_POLICY, "LOAD DATA LOCAL reads files of this machine at the server's wish and is not allowed");
+		if (k->local_file && !r->script->local_files)
+			return err_set(err, ERR_POLICY, "LOAD DATA LOCAL reads files of this machine at the server's wish and is not allowed; if it is meant, say local-files = yes in [sql] or [sql:%s] of the profile",
+				       r->script->name);
+		r->loads = k->local_file;
 		return run_dml(r, k, err);
 	case SQL_SESSION:
 		return run_session(r, k, err);
@@ -331,6 +333,15 @@ static int run_kind(struct sql_run *r, const struct sql_kind *k, struct err *err
 	return 0;
 }
 
+/* What is recorded outside of a transaction must stay, also when the script turned autocommit off. */
+static int record_for_good(struct sql_run *r, struct err *err)
+{
+	static const char on[] = "SET SESSION autocommit = 1";
+	int failed;
+
+	return autocommit(r) ? 0 : sql_send(r, on, sizeof on - 1, &failed, err);
+}
+
 /* The connection is lost: nothing can be told to the server. Lock trouble may
  * have undone the whole transaction: forget it. Else keep what was done before. */
 static void after_error(struct sql_run *r, bool explain, struct err *err)
@@ -346,7 +357,7 @@ static void after_error(struct sql_run *r, bool explain, struct err *err)
 	}
 	if (err->lib == ER_LOCK_WAIT_TIMEOUT)
 		sql_name_blockers(r, err);
-	if (err->kind == ERR_BUSY || r->script_tx) {
+	if (err->kind == ERR_BUSY || r->script_tx || r->load_failed) {
 		if (sql_send(r, "ROLLBACK", 8, &failed, &e) < 0)
 			log_debug("%s", e.text);
 		sql_journal_drop(r);
@@ -358,7 +369,7 @@ static void after_error(struct sql_run *r, bool explain, struct err *err)
 	}
 	if (explain)
 		sql_explain(r, err);
-	if (scriptstate_error(r->db, r->schema, r->script->name, err->text, &e) < 0)
+	if (record_for_good(r, &e) < 0 || scriptstate_error(r->db, r->schema, r->script->name, err->text, &e) < 0)
 		log_debug("%s", e.text);
 }
 
@@ -367,7 +378,8 @@ static int run_item(struct sql_run *r, struct err *err)
 	CLEANUP(sql_kind_release) struct sql_kind k = SQL_KIND_INIT;
 	unsigned status = r->my->server_status;
 	const char *text = r->item.text;
-	int settled;
+	bool first;
+	int settled = 0;
 
 	/* A custom delimiter is worth a look into the whole text, which cannot
 	 * hold another statement otherwise. */
@@ -384,17 +396,21 @@ static int run_item(struct sql_run *r, struct err *err)
 			return 0;
 		return r->item.command ? do_command(r, err) : send_item(r, err);
 	}
-	if (r->skipping && sql_past_end(r, err) < 0)
+	first = r->skipping;
+	if (first && sql_past_end(r, err) < 0)
 		return -1;
 	if (r->number == r->ambiguous) {
 		settled = sql_resolve(r, &k, err);
 		if (settled < 0 || scriptstate_settle(r->db, r->schema, r->script->name, r->number, settled, err) < 0)
 			return -1;
-		if (settled) {
+		if (settled)
 			sql_counters_learn(r, &k);
-			return 0;
-		}
 	}
+	/* Only now is it known what the tables are that have counters. */
+	if (first && sql_counters_restore(r, err) < 0)
+		return -1;
+	if (settled)
+		return 0;
 	if (run_kind(r, &k, err) < 0) {
 		after_error(r, true, err);
 		return -1;
@@ -416,6 +432,7 @@ static int next_statement(struct sql_run *r, struct err *err)
 	r->number++;
 	r->rows = 0;
 	r->warnings = 0;
+	r->loads = false;
 	if (run_item(r, err) < 0 || sql_past_replay(r, at, err) < 0)
 		return -1;
 	sqlsplit_set_modes(r->file[r->depth - 1].sp, r->my->server_status & SERVER_STATUS_NO_BACKSLASH_ESCAPES,
@@ -456,6 +473,7 @@ static int prepare(struct sql_run *r, struct err *err)
 {
 	int64_t packet;
 
+	sql_local_prepare(r);
 	if (mysql_set_server_option(r->my, MYSQL_OPTION_MULTI_STATEMENTS_ON))
 		return db_error(r->db, err);
 	if (mysql_set_character_set(r->my, r->script->charset)) {
@@ -487,7 +505,7 @@ static int end_script(struct sql_run *r, struct err *err)
 		return err_set(err, ERR_FAIL, "%s: the script ends inside a transaction, so the server threw its statements away; it lacks a COMMIT",
 			       r->script->path);
 	}
-	if (sql_journal_flush(r, err) < 0)
+	if (sql_journal_flush(r, err) < 0 || record_for_good(r, err) < 0)
 		return -1;
 	sql_show_progress(r, true);
 	return scriptstate_finish(r->db, r->schema, r->script->name, r->script->sha256, "done", r->number, err);

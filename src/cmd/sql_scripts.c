@@ -3,7 +3,7 @@
  *
  * [sql] dir, install, demo (names: NAME is the file NAME.sql of dir) and the
  * sections [sql:NAME] with file, on-install, on-upgrade. Keys of [sql] that a
- * section may set for itself: policy (once, repeatable), charset, session.
+ * section may set for itself: policy (once, repeatable), charset, session, local-files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +43,7 @@ static struct sql_script *add(struct tool *t, struct sql_scripts *s, const char 
 	policy = profile_get_or(p, section, "policy", profile_get_or(p, "sql", "policy", "once"));
 	x->repeatable = !strcmp(policy, "repeatable");
 	x->charset = profile_get_or(p, section, "charset", profile_get_or(p, "sql", "charset", DEFAULT_CHARSET));
+	x->local_files = profile_bool(p, section, "local-files", profile_bool(p, "sql", "local-files", false));
 	x->on_install = profile_bool(p, section, "on-install", false);
 	x->on_upgrade = profile_get_or(p, section, "on-upgrade", "no");
 	profile_words(p, "sql", "session", &x->session);

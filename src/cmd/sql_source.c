@@ -65,17 +65,24 @@ void sql_file_pop(struct sql_run *r)
 	*f = (struct sql_file){ .fd = -1 };
 }
 
-/* The name is relative to the file that says it, as people mean it. */
-int sql_file_source(struct sql_run *r, const char *name, struct err *err)
+/* The name is relative to the file that says it, as people mean it. NULL when it leads out of the script's directory. */
+char *sql_file_path(const struct sql_run *r, const char *name)
 {
-	const struct sql_file *f = &r->file[r->depth - 1];
-	AUTO_FREE char *dir = path_dirname(f->path);
-	AUTO_FREE char *path = xasprintf("%s/%s", strcmp(dir, "/") ? dir : "", name);
-	size_t n = strlen(r->top);
+	AUTO_FREE char *dir = path_dirname(r->file[r->depth - 1].path);
+	AUTO_FREE char *path = *name == '/' ? xstrdup(name) : xasprintf("%s/%s", strcmp(dir, "/") ? dir : "", name);
+	size_t n = strcmp(r->top, "/") ? strlen(r->top) : 0;
 	AUTO_STRV parts = STRV_INIT;
 
 	strv_split(&parts, name, "/");
-	if (name[0] == '/' || strv_has(&parts, "..") || strncmp(path, r->top, n) || path[n] != '/')
+	return strv_has(&parts, "..") || strncmp(path, r->top, n) || path[n] != '/' ? NULL : MOVE_PTR(path);
+}
+
+int sql_file_source(struct sql_run *r, const char *name, struct err *err)
+{
+	const struct sql_file *f = &r->file[r->depth - 1];
+	AUTO_FREE char *path = sql_file_path(r, name);
+
+	if (!path)
 		return err_set(err, ERR_POLICY, "%s:%llu:%llu: 'source %s' leads out of the script's directory '%s', which is not allowed",
 			       f->path, (unsigned long long)r->item.line, (unsigned long long)r->item.column, name, r->top);
 	if (sql_file_push(r, path, err) < 0) {

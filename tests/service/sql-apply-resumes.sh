@@ -143,6 +143,7 @@ echo 'system touch /tmp/never' | script shell
 rc_is 2 "a shell command" sql apply /usr/share/demo/sql/shell.sql
 echo "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE a" | script load
 rc_is 4 "LOAD DATA LOCAL is refused" sql apply /usr/share/demo/sql/load.sql
+like "$err" "load.sql:1:1: LOAD DATA LOCAL .* local-files = yes" "with its place, and how to allow it"
 echo 'USE mysql; DROP TABLE user;' | script other
 rc_is 4 "another database is refused" sql apply /usr/share/demo/sql/other.sql
 
