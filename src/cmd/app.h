@@ -86,6 +86,18 @@ int app_take_back(const struct app *a, struct err *err) MUST_CHECK;
 /* Also not started at boot any more, until the next activation. */
 int app_unit_disable(const struct app *a, struct err *err) MUST_CHECK;
 
+/* app_takeover.c, app_documents.c, app_shipped.c: back to a package that is not built on maintkit what was taken over from it. */
+int app_give_back(const struct app *a, struct err *err) MUST_CHECK;
+int app_shipped_keep(const struct app *a, struct err *err) MUST_CHECK;
+int app_shipped_restore(const struct app *a, struct err *err) MUST_CHECK;
+/* Is path dir or below it? Both absolute. */
+bool app_is_below(const char *dir, const char *path);
+int app_documents_take(const struct app *a, struct err *err) MUST_CHECK;
+int app_documents_give(const struct app *a, struct err *err) MUST_CHECK;
+
+/* app_login.c: settings may be NULL. */
+int app_take_login(const struct app *a, const char *settings, struct err *err) MUST_CHECK;
+
 /* app_certificate.c: "subject", "not after" of the certificate in force; strings to be freed. */
 int app_certificate_describe(const struct app *a, char **subject, char **until, struct err *err) MUST_CHECK;
 
@@ -94,6 +106,8 @@ int app_deploy(struct tool *t, int argc, char **argv, struct err *err);
 int app_activate(struct tool *t, int argc, char **argv, struct err *err);
 int app_certificate(struct tool *t, int argc, char **argv, struct err *err);
 int app_hand_over(struct tool *t, int argc, char **argv, struct err *err);
+int app_prepare(struct tool *t, int argc, char **argv, struct err *err);
+int app_take_over(struct tool *t, int argc, char **argv, struct err *err);
 int app_status(struct tool *t, int argc, char **argv, struct err *err);
 extern const char *app_opt_version, *app_opt_cert, *app_opt_key;
 extern bool app_opt_if_missing;

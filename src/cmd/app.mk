@@ -1,2 +1,2 @@
 # Adapters of maintkit-app; see the Makefile.
-ext_app := release
+ext_app := release propsfile crontab

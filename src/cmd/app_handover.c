@@ -158,7 +158,7 @@ int app_hand_over(struct tool *t, int argc UNUSED, char **argv UNUSED, struct er
 		log_info("nothing to stop: %s", why);
 	else if (app_unit_stop(&a, err) < 0)
 		return -1;
-	return app_unit_disable(&a, err);
+	return app_give_back(&a, err) < 0 ? -1 : app_unit_disable(&a, err);
 }
 
 static int take_back(const struct app *a, const struct effect *e, struct err *err)

@@ -206,6 +206,23 @@ static void undo_unit(struct tool *t, const struct effect *e)
 	undone(t, e);
 }
 
+/* A unit of another package that we disabled, since it had our port. It is not
+ * started: what it served is what is being purged. */
+static void undo_disabled(struct tool *t, const struct effect *e)
+{
+	const char *const enable[] = { "enable", e->id, NULL };
+	AUTO_BUF said = BUF_INIT;
+
+	if (strcmp(e->old, "enabled") == 0) {
+		if (!script_is_booted(&t->root, NULL) || run_helper("systemctl", enable, &said) != 0) {
+			log_warn("'%s' is still disabled, as we left it: 'systemctl enable %s' if it is wanted", e->id, e->id);
+			return;
+		}
+		log_info("'%s' is enabled again, and starts with the machine", e->id);
+	}
+	undone(t, e);
+}
+
 /* ---- crontab lines ---- */
 
 /* The program that a crontab line calls: its first word that is a path; to be freed. */
@@ -286,6 +303,8 @@ void data_undo_host(struct tool *t, const struct data_facts *f)
 
 		if (strcmp(e->kind, "unit") == 0)
 			undo_unit(t, e);
+		else if (strcmp(e->kind, "unit-disabled") == 0)
+			undo_disabled(t, e);
 		else if (strcmp(e->kind, "link") == 0)
 			undo_path(t, e, link_is_ours(t, e->id, e->new_value));
 		else if (strcmp(e->kind, "file") == 0 || strcmp(e->kind, "certificate") == 0)

@@ -276,14 +276,27 @@ static int read_password(struct tool *t, struct account *a, struct err *err)
 	return -1;
 }
 
+/* "oscar_15?zeroDateTimeBehavior=round" names oscar_15, with parameters for the driver: they stay. */
+static bool names_it_already(struct tool *t, const char *key, const char *database)
+{
+	AUTO_FREE char *now = NULL;
+	struct err ignored = ERR_INIT;
+	size_t len = strlen(database);
+
+	return propsfile_get(t->profile, &t->root, key, &now, &ignored) == 0 &&
+	       strncmp(now, database, len) == 0 && now[len] == '?';
+}
+
 static int write_properties(struct tool *t, const struct account *a, struct err *err)
 {
 	const struct profile *p = t->profile;
 	struct propsfile_edit edits[3];
 	size_t n = 0;
 
-	if (profile_get(p, "database", "property-name"))
-		edits[n++] = (struct propsfile_edit){ profile_get(p, "database", "property-name"), a->database };
+	const char *name_key = profile_get(p, "database", "property-name");
+
+	if (name_key && !names_it_already(t, name_key, a->database))
+		edits[n++] = (struct propsfile_edit){ name_key, a->database };
 	edits[n++] = (struct propsfile_edit){ profile_get(p, "database", "property-user"), a->user };
 	edits[n++] = (struct propsfile_edit){ profile_get(p, "database", "property-password"), a->password };
 	return propsfile_edit(p, &t->root, edits, n, err);

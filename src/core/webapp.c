@@ -135,3 +135,50 @@ int webapp_expand(struct buf *out, const char *text, size_t len,
 	}
 	return 0;
 }
+
+/* The element that starts at '<': up to its '>', which in XML cannot stand in a name or, unescaped by habit, in a value. */
+static bool is_connector(const char *s, size_t len, long port)
+{
+	static const char name[] = "<Connector";
+	const char *end = memchr(s, '>', len);
+	AUTO_FREE char *element = NULL;
+	const char *at;
+
+	if (!end || (size_t)(end - s) < sizeof(name) || memcmp(s, name, sizeof(name) - 1) != 0)
+		return false;
+	element = xstrndup(s, (size_t)(end - s));
+	for (at = element; (at = strstr(at, "port")); at += 4) {
+		const char *v = at + 4;
+		char *behind;
+
+		if (!strchr(" \t\r\n", at[-1]))
+			continue;
+		v += strspn(v, " \t\r\n");
+		if (*v++ != '=')
+			continue;
+		v += strspn(v, " \t\r\n");
+		if (*v != '"' && *v != '\'')
+			continue;
+		if (strtol(v + 1, &behind, 10) == port && *behind == *v)
+			return true;
+	}
+	return false;
+}
+
+bool webapp_has_connector(const char *text, size_t len, long port)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] != '<')
+			continue;
+		if (len - i >= 4 && memcmp(text + i, "<!--", 4) == 0) {
+			const char *end = memmem(text + i, len - i, "-->", 3);
+
+			if (!end)
+				return false;
+			i = (size_t)(end - text) + 2;
+		} else if (is_connector(text + i, len - i, port)) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -35,4 +35,7 @@ struct webapp_var { const char *name, *value; bool raw; };
 int webapp_expand(struct buf *out, const char *text, size_t len,
 		  const struct webapp_var *vars, size_t n, struct err *err) MUST_CHECK;
 
+/* Has a server.xml, outside of comments, a Connector with this port? */
+bool webapp_has_connector(const char *text, size_t len, long port);
+
 #endif

@@ -24,7 +24,7 @@
 enum effect_class { EFFECT_HOST, EFFECT_DATA };
 
 /* Kinds in use, so that undo can find them: "property" (id FILE:KEY), "file",
- * "link", "dir" (id path), "ufw-rule" (id rule text), "ufw-enabled", "unit",
+ * "link", "dir" (id path), "ufw-rule" (id rule text), "ufw-enabled", "unit", "unit-disabled", "owner" (tree),
  * "db-user" (USER@HOST), "database" (name), "certificate" (path), "pgp-key"
  * (fingerprint), "backup" (path), "totp" (user). */
 struct effect {

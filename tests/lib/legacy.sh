@@ -115,6 +115,8 @@ legacy_deb() {
 			>"$tree/DEBIAN/$script"
 		chmod 755 "$tree/DEBIAN/$script"
 	done
+	mkdir -p "$tree/usr/share/oscar-emr/OscarDocument/oscar/eform/images"
+	echo "as shipped by $version" >"$tree/usr/share/oscar-emr/OscarDocument/oscar/eform/images/letterhead.png"
 	cat >"$tree/usr/share/oscar-emr/patch.sql" <<-END
 		CREATE TABLE IF NOT EXISTS legacy_patch (version varchar(40));
 		INSERT INTO legacy_patch VALUES ('$version');

@@ -99,11 +99,31 @@ static void unknown_names_are_errors(void **state UNUSED)
 	assert_string_equal(err.text, "line 3: @NOPE@ is not known");
 }
 
+static void connectors(void **state UNUSED)
+{
+	static const struct { const char *text; bool want; } cases[] = {
+		{ "<Connector port=\"8443\" SSLEnabled=\"true\"/>", true },
+		{ "<Server port=\"8443\"><Connector port='8080'/></Server>", false },
+		{ "<Connector\n\tprotocol=\"HTTP/1.1\"\n\tport = '8443'>", true },
+		{ "<Connector redirectPort=\"8443\" port=\"8080\"/>", false },
+		{ "<!-- <Connector port=\"8443\"/> --><Connector port=\"84430\"/>", false },
+		{ "<!-- a --><Connector port=\"8443\"/>", true },
+		{ "<!-- <Connector port=\"8443\"/>", false },
+		{ "<Connector port=\"8443\"", false },
+		{ "<Connector port", false },
+		{ "", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(webapp_has_connector(cases[i].text, strlen(cases[i].text), 8443), cases[i].want);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dirnames), cmocka_unit_test(contexts), cmocka_unit_test(java_options),
 		cmocka_unit_test(templates), cmocka_unit_test(unknown_names_are_errors),
+		cmocka_unit_test(connectors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
