@@ -242,11 +242,15 @@ static int guard(struct migrate *m, const struct strv *words, struct err *err)
 		strv_add(&args, words->v[i]);
 	const struct child c = { .argv = (const char *const *)args.v, .env = (const char *const *)env.v, .out = &out, .timeout_ms = GUARD_MS };
 
-	if (child_check(&c, err) < 0) {
-		err_prefix(err, "the guard could not be told");
-		return -1;
-	}
-	return 0;
+	int rc = child_run(&c, err);
+
+	if (rc == 0)
+		return 0;
+	/* It has said why. 3: the server went away under it, for instance; a few more times will do. */
+	if (rc > 0)
+		err_set(err, rc == 3 ? ERR_BUSY : rc == 4 ? ERR_POLICY : ERR_FAIL, "'%s' ended with status %d", program, rc);
+	err_prefix(err, "the guard could not be told");
+	return -1;
 }
 
 /* The guard speaks of the profile's database; another one is a copy that somebody tries things with. */

@@ -168,6 +168,7 @@ void migrate_store_rollback(struct migrate *m)
 struct part {
 	int table;
 	int64_t lo, hi, rows;		/* keys; how many different ones */
+	int64_t cells, inserted;
 	unsigned long long columns;	/* bit c: column c has cells; bit 0: rows were inserted */
 };
 
@@ -175,8 +176,8 @@ static int read_parts(struct db *db, int64_t run, int64_t batch, int table, stru
 {
 	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
 	AUTO_FREE char *only = table < 0 ? xstrdup("") : xasprintf(" AND tab = %d", table);
-	AUTO_FREE char *sql = xasprintf("SELECT tab, MIN(pk), MAX(pk), COUNT(DISTINCT pk), BIT_OR(1 << col) FROM maintkit_undo"
-					" WHERE run_id = %" PRId64 " AND batch = %" PRId64 " AND kept = 0%s GROUP BY tab",
+	AUTO_FREE char *sql = xasprintf("SELECT tab, MIN(pk), MAX(pk), COUNT(DISTINCT pk), BIT_OR(1 << col), SUM(col > 0),"
+					" SUM(col = 0) FROM maintkit_undo WHERE run_id = %" PRId64 " AND batch = %" PRId64 " AND kept = 0%s GROUP BY tab",
 					run, batch, only);
 
 	*out = NULL;
@@ -188,7 +189,8 @@ static int read_parts(struct db *db, int64_t run, int64_t batch, int table, stru
 		(*out)[(*n)++] = (struct part){
 			.table = (int)strtol(db_cell(&r, i, 0), NULL, 10), .lo = strtoll(db_cell(&r, i, 1), NULL, 10),
 			.hi = strtoll(db_cell(&r, i, 2), NULL, 10), .rows = strtoll(db_cell(&r, i, 3), NULL, 10),
-			.columns = strtoull(db_cell(&r, i, 4), NULL, 10),
+			.columns = strtoull(db_cell(&r, i, 4), NULL, 10), .cells = strtoll(db_cell(&r, i, 5), NULL, 10),
+			.inserted = strtoll(db_cell(&r, i, 6), NULL, 10),
 		};
 	return 0;
 }
@@ -279,8 +281,11 @@ static int apply_part(struct db *db, const struct migrate_target *to, const stru
 	for (int c = 1; c < to->n; c++) {
 		if (!(columns >> c & 1))
 			continue;
-		if (set_columns(db, to, p, 1ull << c, &changed, err) < 0 || count_cells(db, to, p->table, c, &wanted, err) < 0 ||
-		    expect(to, changed, wanted, err) < 0)
+		bool only = columns == 1ull << c;
+
+		wanted = p->cells;
+		if (set_columns(db, to, p, 1ull << c, &changed, err) < 0 ||
+		    (!only && count_cells(db, to, p->table, c, &wanted, err) < 0) || expect(to, changed, wanted, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -337,29 +342,27 @@ static int mark_inserted(struct migrate *m, int table, struct err *err)
 
 static int apply_all(struct migrate *m, int64_t *cells, int64_t *inserted, struct err *err)
 {
-	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
-	struct db_value v[] = { DBV_INT(m->store->run), DBV_INT(m->store->batch) };
+	struct part *part;
+	size_t n;
+	int rc = 0;
 
 	*cells = *inserted = 0;
-	if (db_run(m->db, "SELECT tab, SUM(col > 0), SUM(col = 0) FROM maintkit_undo WHERE run_id = ? AND batch = ? GROUP BY tab",
-		   v, 2, &r, err) < 0)
+	if (read_parts(m->db, m->store->run, m->store->batch, -1, &part, &n, err) < 0)
 		return -1;
-	for (size_t i = 0; i < r.rows; i++) {
-		int table = (int)strtol(db_cell(&r, i, 0), NULL, 10);
-		int64_t changed = strtoll(db_cell(&r, i, 1), NULL, 10), added = strtoll(db_cell(&r, i, 2), NULL, 10);
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		AUTO_STRV words = STRV_INIT;
 		struct migrate_target to;
 
-		target_of(m, table, &words, &to);
-		int rc = changed ? migrate_store_apply(m->db, &to, table, err) : 0;
-
+		target_of(m, part[i].table, &words, &to);
+		rc = apply_part(m->db, &to, &part[i], err);
 		free(to.charsets);
-		if (rc < 0 || (added && mark_inserted(m, table, err) < 0))
-			return -1;
-		*cells += changed;
-		*inserted += added;
+		if (rc == 0 && part[i].inserted)
+			rc = mark_inserted(m, part[i].table, err);
+		*cells += part[i].cells;
+		*inserted += part[i].inserted;
 	}
-	return 0;
+	free(part);
+	return rc;
 }
 
 static int write_position(struct migrate *m, int stage, bool done, struct err *err)

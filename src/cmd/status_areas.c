@@ -276,9 +276,47 @@ static void judge_retained(const struct tool *t UNUSED, const char *json, struct
 	say(f, LEVEL_NOTE, "data adopt");
 }
 
+/* What is due is the admin's to decide; what was cut off is not. */
+static void judge_migrations(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	static const struct { const char *state, *mend; enum level level; } states[] = {
+		{ "interrupted", "migrate run", LEVEL_WRONG }, { "undo interrupted", "migrate undo", LEVEL_WRONG },
+		{ "due", "migrate plan", LEVEL_NOTE }, { "due again", "migrate plan", LEVEL_NOTE }, { "done", NULL, LEVEL_OK },
+		{ "undone", NULL, LEVEL_OK },
+	};
+	AUTO_STRV all = STRV_INIT;
+
+	status_objects(json, &all);
+	for (size_t i = 0; i < all.n; i++) {
+		AUTO_FREE char *name = status_value(all.v[i], "name"), *state = status_value(all.v[i], "state");
+		AUTO_FREE char *warning = status_value(all.v[i], "warning");
+		size_t s = 0;
+
+		while (s < ARRAY_LEN(states) && !equals(state, states[s].state))
+			s++;
+		if (s == ARRAY_LEN(states) && !warning)
+			continue;	/* not needed, or not possible in this database */
+		buf_addf(&f->text, "%s%s %s%s%s", f->text.len ? "; " : "", name ? name : "?", state ? state : "?", warning ? ": " : "",
+			 warning ? warning : "");
+		enum level level = s < ARRAY_LEN(states) ? states[s].level : LEVEL_NOTE;
+
+		if (warning && level == LEVEL_OK)
+			level = LEVEL_NOTE;
+		if (f->level == LEVEL_WRONG || level == LEVEL_OK || (f->level == LEVEL_NOTE && level == LEVEL_NOTE))
+			continue;
+		say(f, level, NULL);
+		if (s < ARRAY_LEN(states) && states[s].mend) {
+			f->mend = xasprintf("%s %s", states[s].mend, name ? name : "NAME");
+		}
+	}
+	if (!f->text.len)
+		buf_adds(&f->text, "none is needed");
+}
+
 const struct area status_areas[] = {
 	{ "database", "database", "sql", "status", judge_database },
 	{ "scripts", "sql", "sql", "plan", judge_scripts },
+	{ "migrations", "migrate", "migrate", "status", judge_migrations },
 	{ "second factor", "totp", "totp", "list", judge_totp },
 	{ "properties", "properties", "props", "check", judge_props },
 	{ "key", "pgp", "pgp", "show", judge_key },

@@ -67,4 +67,31 @@ unlike "$out" $'\033' "its bytes do not reach the terminal"
 answer data "printf '[\n  {\n    \"database\": \"d\\\\\"q\",\n    \"patients\": 7\n  }\n]\n'"
 like "$(status)" "note     retained data  of a purge: database 'd\"q', 7 patients" "retained data is a note"
 
+
+# ---- data migrations: what is due is a remark, what was cut off is wrong
+printf '[migrate]\nbackup-hours = 24\n' >>"$r/usr/share/pkg/maintkit.conf"
+migrations() { # NAME STATE WARNING ... as src/core/json.c writes it
+	local sep=''
+	{
+		echo '['
+		while [ $# -gt 0 ]; do
+			printf '%s  {\n    "name": "%s",\n    "state": "%s",\n    "warning": %s,\n' "$sep" "$1" "$2" "$3"
+			printf '    "runs": [\n      {\n        "state": "done"\n      }\n    ]\n  }'
+			sep=$',\n'
+			shift 3
+		done
+		printf '\n]\n'
+	} >"$T/migrations"
+	answer migrate "cat '$T/migrations'"
+}
+migrations a 'not needed' null b 'not possible' null
+like "$(status)" "ok       migrations     none is needed" "nothing to migrate"
+migrations a done null b due null c 'due again' null
+like "$(status)" "note     migrations     a done; b due; c due again.*run 'maintkit -p pkg migrate plan b'" "something is due: look at it first"
+migrations a due null b interrupted null
+like "$(status)" "wrong    migrations     a due; b interrupted.*run 'maintkit -p pkg migrate run b'" "a run was cut off"
+migrations a 'undo interrupted' null b interrupted null
+like "$(status)" "wrong    migrations     .*run 'maintkit -p pkg migrate undo a'" "an undo was cut off"
+migrations a done '"the web tool was run"'
+like "$(status)" "note     migrations     a done: the web tool was run" "what speaks against it is told"
 done_testing
