@@ -121,19 +121,13 @@ static int run_step(struct tool *t, const struct pending_step *s, struct err *er
 	return -1;
 }
 
-/* "app activate" of an older version, left by a configuration before the last
- * one: to serve that version first would only delete the code of the newer. */
-static bool superseded(const struct pending_step *list, size_t n, size_t i)
+/* The script that was asking for the steps anew did not come to its end. */
+static void interrupted(struct tool *t, const struct pending_step *s, struct err *err)
 {
-	const struct strv *a = &list[i].argv;
+	AUTO_FREE char *text = step_text(s);
 
-	if (a->n < 2 || strcmp(a->v[0], "app") != 0 || strcmp(a->v[1], "activate") != 0)
-		return false;
-	for (size_t k = i + 1; k < n; k++)
-		if (list[k].argv.n > 1 && strcmp(list[k].argv.v[0], a->v[0]) == 0 &&
-		    strcmp(list[k].argv.v[1], a->v[1]) == 0)
-			return true;
-	return false;
+	err_set(err, ERR_BACKEND, "'%s' waits for the end of a configuration that was interrupted", text);
+	err_hint(err, "run 'dpkg --configure %s'", t->package);
 }
 
 /* A step that failed stops its chain, not the others. The first failure is reported at the end. */
@@ -147,8 +141,10 @@ static int run_all(struct tool *t, const struct pending_step *list, size_t n, st
 
 		if (strv_has(&stopped, list[i].chain))
 			continue;
-		if ((superseded(list, n, i) || run_step(t, &list[i], &why) == 0) &&
-		    pending_remove(t->profile, &t->root, &list[i].argv, &why) == 0)
+		if (pending_is_superseded(&list[i]))
+			interrupted(t, &list[i], &why);
+		else if (run_step(t, &list[i], &why) == 0 &&
+			 pending_remove(t->profile, &t->root, &list[i].argv, &why) == 0)
 			continue;
 		strv_add(&stopped, list[i].chain);
 		if (first.kind == ERR_NONE)
@@ -215,6 +211,16 @@ static int run_run(struct tool *t, int argc UNUSED, char **argv UNUSED, struct e
 	return rc;
 }
 
+static int run_renew(struct tool *t, int argc, char **argv, struct err *err)
+{
+	return pending_renew(t->profile, &t->root, argv, (size_t)argc, err);
+}
+
+static int run_renewed(struct tool *t, int argc, char **argv, struct err *err)
+{
+	return pending_renewed(t->profile, &t->root, argv, (size_t)argc, err);
+}
+
 static const struct opt run_opts[] = {
 	{ "boot", 0, OPT_FLAG, &at_boot, NULL, "called by the unit: leave the steps when another maintkit command is at work" },
 	{ 0 },
@@ -223,6 +229,10 @@ static const struct verb verbs[] = {
 	{ .name = "list", .help = "show the waiting steps, in order", .flags = VERB_JSON, .run = run_list },
 	{ .name = "run", .help = "do them now", .flags = VERB_DRY_RUN | VERB_NEEDS_ROOT,
 	  .opts = run_opts, .run = run_run },
+	{ .name = "renew", .args = "CHAIN...", .help = "for maintainer scripts: all steps of these chains are about to be asked for anew",
+	  .flags = VERB_NEEDS_ROOT, .min_args = 1, .max_args = -1, .run = run_renew },
+	{ .name = "renewed", .args = "CHAIN...", .help = "... and were: forget what was not asked for again",
+	  .flags = VERB_NEEDS_ROOT, .min_args = 1, .max_args = -1, .run = run_renewed },
 	{ 0 },
 };
 static const struct command command = { "pending", "Steps that wait for their backend.", verbs };

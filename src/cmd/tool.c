@@ -463,7 +463,8 @@ static int run_or_defer(struct tool *t, int argc, char **argv, struct err *err)
 
 	if (rc < 0 && err->kind == ERR_BACKEND)
 		return defer(t, err->text, err);
-	if (rc == 0 && first && pending_remove(t->profile, &t->root, &t->argv, err) < 0)
+	/* It may wait from an earlier run of the script too, in a chain that is being renewed. */
+	if (rc == 0 && pending_remove(t->profile, &t->root, &t->argv, err) < 0)
 		return -1;
 	return rc;
 }

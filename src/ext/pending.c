@@ -9,6 +9,8 @@
 #include "pending.h"
 #include "statefile.h"
 
+#define SUPERSEDED '~'	/* behind the name of a chain that is being renewed */
+
 static const char leaf[] = "pending";
 enum field { F_CHAIN, F_REASON, F_INPUT, F_ARGV };
 
@@ -161,6 +163,24 @@ static struct pending_step *find(struct listing *l, const struct strv *argv)
 	return NULL;
 }
 
+bool pending_is_superseded(const struct pending_step *s)
+{
+	size_t len = strlen(s->chain);
+
+	return len > 0 && s->chain[len - 1] == SUPERSEDED;
+}
+
+/* The last place is the new one's. */
+static struct pending_step *to_end(struct listing *l, struct pending_step *s)
+{
+	struct pending_step moved = *s;
+	size_t i = (size_t)(s - l->list);
+
+	memmove(s, s + 1, (l->n - i - 1) * sizeof(*s));
+	l->list[l->n - 1] = moved;
+	return &l->list[l->n - 1];
+}
+
 int pending_add(const struct profile *p, const struct root *root, const char *chain,
 		const char *reason, const struct strv *argv, const struct buf *input,
 		struct err *err)
@@ -181,6 +201,8 @@ int pending_add(const struct profile *p, const struct root *root, const char *ch
 		for (size_t i = 0; i < argv->n; i++)
 			strv_add(&s->argv, argv->v[i]);
 	} else {
+		if (pending_is_superseded(s))
+			s = to_end(&l, s);
 		free(s->chain);
 		free(s->reason);
 		free(s->input);
@@ -190,6 +212,61 @@ int pending_add(const struct profile *p, const struct root *root, const char *ch
 	s->input = xstrdup(name);
 	rc = write_list(p, root, &l, err);
 out:
+	pending_free(l.list, l.n);
+	return rc;
+}
+
+static bool is_among(const char *chain, size_t len, char *const *chains, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(chains[i]) == len && strncmp(chains[i], chain, len) == 0)
+			return true;
+	return false;
+}
+
+int pending_renew(const struct profile *p, const struct root *root, char *const *chains, size_t n,
+		  struct err *err)
+{
+	struct listing l;
+	AUTO_FD int lock = statefile_lock(p, root, err);
+
+	if (lock < 0 || pending_list(p, root, &l.list, &l.n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++) {
+		char *chain = l.list[i].chain;
+
+		if (is_among(chain, strlen(chain), chains, n)) {
+			l.list[i].chain = xasprintf("%s%c", chain, SUPERSEDED);
+			free(chain);
+		}
+	}
+	int rc = l.n ? write_list(p, root, &l, err) : 0;
+
+	pending_free(l.list, l.n);
+	return rc;
+}
+
+int pending_renewed(const struct profile *p, const struct root *root, char *const *chains, size_t n,
+		    struct err *err)
+{
+	struct listing l;
+	size_t kept = 0, had;
+	AUTO_FD int lock = statefile_lock(p, root, err);
+
+	if (lock < 0 || pending_list(p, root, &l.list, &l.n, err) < 0)
+		return -1;
+	had = l.n;
+	for (size_t i = 0; i < l.n; i++) {
+		struct pending_step *s = &l.list[i];
+
+		if (pending_is_superseded(s) && is_among(s->chain, strlen(s->chain) - 1, chains, n))
+			release(s);
+		else
+			l.list[kept++] = *s;
+	}
+	l.n = kept;
+	int rc = kept < had ? write_list(p, root, &l, err) : 0;
+
 	pending_free(l.list, l.n);
 	return rc;
 }
@@ -209,8 +286,10 @@ int pending_remove(const struct profile *p, const struct root *root, const struc
 		else
 			l.list[kept++] = l.list[i];
 	}
+	bool changed = kept < l.n;
+
 	l.n = kept;
-	int rc = write_list(p, root, &l, err);
+	int rc = changed ? write_list(p, root, &l, err) : 0;
 
 	pending_free(l.list, l.n);
 	return rc;

@@ -108,17 +108,6 @@ exec 8>&-
 rc_is 0 "run --boot" pending run --boot
 is "$(cat "$T/up")" "[] <late>" "does it"
 
-# ---- serving a version that was left behind would delete the code of the last
-sed 's/"probe"/"app"/; s/"go"/"activate"/' "$T/probe.c" >"$T/app.c"
-# shellcheck disable=SC2086
-ok "a second probe is built" gcc -std=gnu11 -D_GNU_SOURCE -DUP="\"$T/up\"" -I"$TOP/src" $san -o "$T/bin/maintkit-app" "$T/app.c" \
-	"$BUILD"/cmd/tool.o "$BUILD"/ext/{profile,statefile,effects,pending}.o "$BUILD"/libcore.a "$BUILD"/libbase.a -l:libinih.a
-rm "$T/up"
-for a in A B; do "$T/bin/maintkit-app" --root "$r" activate --value "$a" --defer=c1 2>/dev/null; done
-: >"$T/up"
-rc_is 0 "run with two activations" pending run
-is "$(cat "$T/up")" "[B] -" "does the last one"
-
 # ---- a step that fails stops its chain, not the others
 rm "$T/up"
 for a in fail behind; do probe --defer=c1 "$a" 2>/dev/null; done
@@ -133,6 +122,28 @@ rc_is 2 "--defer with a closed stdin that a secret should come from" probe --def
 rc_is 0 "--dry-run never defers" probe --dry-run --defer=c9 x
 run pending list
 unlike "$out" "c9" "nothing is recorded"
+rm "$r"/var/lib/maintkit/pkg/pending
+
+# ---- a script that is run again asks for its steps anew
+rm -f "$T/up"
+for s in one two three; do probe --defer=c9 "$s" 2>/dev/null; done
+probe --defer=admin theirs 2>/dev/null
+ok "renew" pending renew c9
+rc_is 3 "in between nothing of it is run" pending run
+like "$out$err" "run 'dpkg --configure pkg'" "... it says what is due"
+: >"$T/up"
+ok "a step that was asked for before, now that the backend is back" probe --defer=c9 two
+is "$(cat "$T/up")" "[] <two>" "... is done at once"
+rm "$T/up"
+ok "a new one waits" probe --defer=c9 four
+ok "an old one waits behind it" probe --defer=c9 three
+ok "renewed" pending renewed c9
+rc_is 0 "list" pending list
+is "$(sed -n 's/^\([a-z0-9]*\) *probe go/\1/p' <<<"$out" | xargs)" "admin theirs c9 four c9 three" "what was not asked for again is forgotten, and only that"
+: >"$T/up"
+ok "the rest is run" pending run
+is "$(xargs <"$T/up")" "[] <theirs> [] <four> [] <three>" "... in its new order"
+
 ln -sf /etc "$r/var/lib/maintkit/pkg/pending.d2"
 rm -rf "$r/var/lib/maintkit/pkg/pending"
 mkdir "$r/var/lib/maintkit/pkg/pending"

@@ -33,13 +33,21 @@ is "$(chroot "$root" dpkg-query -W -f '${db:Status-Abbrev}' oscar-emr)" "ii " "a
 run chroot "$root" maintkit -p oscar-emr pending list
 like "$out" 'sql create' "the database step waits"
 like "$out" 'app activate' "and so does starting the application"
+like "$out" '1:19.0-1 was configured' "... and marking its level"
+run env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive chroot "$root" \
+	apt-get -y install "$(deb 19.1-1)" <&-
+is "$rc" 0 "an upgrade of the image before its first boot"
+run chroot "$root" maintkit -p oscar-emr pending list
+unlike "$out" '1:19.0-1|~' "... leaves nothing of the former version waiting"
+like "$out" '1:19.1-1 was configured' "... but its own steps"
+is "$(grep -c 'app activate' <<<"$out")" 1 "... one activation"
 is "$(iptables-save 2>/dev/null | sha256sum)" "$before" "the firewall of the running kernel was not touched"
 rm "$root/usr/sbin/policy-rc.d"
 umount "$root/proc"
 
 # ---- its first boot -----------------------------------------------------------------
 ok "the image boots" eval 'lab_start clinic && { lab_wait clinic 120; true; }'
-ok "the application answers after the boot" answers 19.0
+ok "the application answers after the boot" answers 19.1
 is "$(in_clinic maintkit -p oscar-emr pending list)" "" "nothing waits any more"
 is "$(sql "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema='oscar_15' AND table_name='security' AND column_name LIKE 'totp%'" mysql)" 6 \
 	"the schema is complete"

@@ -127,6 +127,32 @@ static void test_concurrent(void **state UNUSED)
 	assert_int_equal(entries_in(STATE "pending.d"), 60);
 }
 
+/* A script is run again and asks for other steps than before. */
+static void test_renew(void **state UNUSED)
+{
+	char *chains[] = { (char []){ "db" }, (char []){ "app" } };
+
+	assert_works(pending_renew(pkg, &root, chains, 2, err), 0);	/* nothing there */
+	assert_works(pending_renewed(pkg, &root, chains, 2, err), 0);
+	assert_works(add("db", "sql apply --demo", NULL, err), 0);
+	assert_works(add("db", "sql apply", "secret", err), 0);
+	assert_works(add("db", "guard mark 21", NULL, err), 0);
+	assert_works(add("mine", "totp enroll u", NULL, err), 0);
+	assert_works(add("db", "app activate 21", NULL, err), 0);
+	assert_works(pending_renew(pkg, &root, chains, 2, err), 0);
+	assert_list("db~:sql apply --demo\ndb~:sql apply=secret\ndb~:guard mark 21\nmine:totp enroll u\ndb~:app activate 21\n");
+	assert_works(pending_waits(pkg, &root, "db", err), 0);	/* a new step may be run at once */
+	assert_works(pending_waits(pkg, &root, NULL, err), 1);
+	assert_works(pending_renew(pkg, &root, chains, 2, err), 0);	/* killed and begun again */
+	assert_works(add("db", "sql new", NULL, err), 0);
+	assert_works(add("db", "sql apply", "secret", err), 0);
+	assert_works(add("db", "guard mark 19", NULL, err), 0);
+	assert_list("db~:sql apply --demo\ndb~:guard mark 21\nmine:totp enroll u\ndb~:app activate 21\n"
+		    "db:sql new\ndb:sql apply=secret\ndb:guard mark 19\n");
+	assert_works(pending_renewed(pkg, &root, chains, 2, err), 0);
+	assert_list("mine:totp enroll u\ndb:sql new\ndb:sql apply=secret\ndb:guard mark 19\n");
+}
+
 static void test_damage(void **state UNUSED)
 {
 	assert_works(add("c", "sql apply a", NULL, err), 0);
@@ -141,6 +167,7 @@ int main(void)
 		WITH_PROFILE(test_order),
 		WITH_PROFILE(test_input),
 		WITH_PROFILE(test_concurrent),
+		WITH_PROFILE(test_renew),
 		WITH_PROFILE(test_damage),
 	};
 
