@@ -15,14 +15,33 @@
 
 /* ---- the table: rows are states of the data, columns are packages ---- */
 
-static const struct { const char *name; bool known; long schema, min; } rows[] = {
-	{ "fresh", false, 0, 0 },
-	{ "no migration", true, 15, 0 },
-	{ "roster done", true, 19, 18 },	/* HRM, contacts and middle names: the same floor */
-	{ "bcrypt", true, 19, 20 },
-	{ "raised by ours", true, 21, 20 },
-	{ "raised beyond", true, 22, 22 },
-	{ "forged 0, mirror 20", true, 20, 20 },
+/* One picture of the data; reason NULL: there is none. */
+struct picture {
+	long schema, min;
+	const char *reason;
+};
+
+/* What the database says (evidence: a legacy one has no schema level) and what
+ * the mirror says; the guard decides by the stricter of both. */
+static const struct {
+	const char *name;
+	struct picture db, mirror;
+	const char *reason;	/* that a refusal has to give */
+} rows[] = {
+	{ "fresh", { 0, 0, NULL }, { 0, 0, NULL }, NULL },
+	{ "no migration", { 15, 0, "" }, { 0, 0, NULL }, "" },
+	{ "roster done", { 0, 18, "roster data was migrated" }, { 0, 0, NULL }, "roster data was migrated" },
+	{ "roster done, OSCAR 19", { 19, 18, "roster data was migrated" }, { 0, 0, NULL }, "roster data was migrated" },
+	{ "HRM done", { 19, 18, "HRM data was migrated" }, { 0, 0, NULL }, "HRM data was migrated" },
+	{ "contacts done", { 19, 18, "relationships were migrated" }, { 0, 0, NULL }, "relationships were migrated" },
+	{ "middle names split", { 19, 18, "middle names split" }, { 0, 0, NULL }, "middle names split" },
+	{ "bcrypt", { 19, 20, "bcrypt" }, { 0, 0, NULL }, "bcrypt" },
+	{ "raised by ours", { 21, 20, "by 1:21" }, { 21, 20, "by 1:21" }, "by 1:21" },
+	{ "raised beyond", { 22, 22, "by 1:22" }, { 21, 20, "by 1:21" }, "by 1:22" },
+	{ "database down, mirror", { 0, 0, NULL }, { 21, 20, "by 1:21" }, "by 1:21" },
+	{ "forged to nothing", { 0, 0, "" }, { 21, 20, "by 1:21" }, "by 1:21" },
+	{ "forged lower", { 15, 1, "trust me" }, { 21, 20, "by 1:21" }, "by 1:21" },
+	{ "forged higher", { 21, 999999, "by nobody" }, { 21, 20, "by 1:21" }, "by nobody" },
 };
 
 static const struct policy_incoming columns[] = {
@@ -43,13 +62,20 @@ static const struct policy_incoming columns[] = {
 
 /* f fresh, + fits, m below minimum, n newer data, o older data, ? unplaced, b bad fields */
 static const char *const cells[] = {
-	"fffffffffffff",
-	"++o+++++++?bb",
+	"fffffffffffff",	/* fresh */
+	"++o+++++++?bb",	/* no migration */
+	"+++++++mmm?bb",	/* roster done: what 18 and newer read, nothing older reads */
 	"++o++++mmm?bb",
-	"++ommmmmmm?bb",
-	"+n+mmmmmmm?bb",
+	"++o++++mmm?bb",
+	"++o++++mmm?bb",
+	"++o++++mmm?bb",
+	"++ommmmmmm?bb",	/* bcrypt */
+	"+n+mmmmmmm?bb",	/* raised by ours: the older one of ours meets data beyond what it reads */
 	"mmmmmmmmmm?bb",
-	"+++mmmmmmm?bb",
+	"+n+mmmmmmm?bb",	/* database down: as if it were up */
+	"+n+mmmmmmm?bb",	/* forged: a database cannot open the guard */
+	"+n+mmmmmmm?bb",
+	"mmmmmmmmmm?bb",	/* nor can the mirror: the stricter one counts */
 };
 
 static char letter(enum policy_why why)
@@ -80,13 +106,45 @@ static struct policy_state make_state(bool known, long schema, long min)
 	return s;
 }
 
+static struct policy_state see(const struct picture *p)
+{
+	struct policy_state s = make_state(p->reason != NULL, p->schema, p->min);
+
+	free(s.reason);
+	s.reason = p->reason && *p->reason ? xstrdup(p->reason) : NULL;
+	return s;
+}
+
+static struct policy_state row_state(size_t i)
+{
+	struct policy_state s = see(&rows[i].mirror);
+	CLEANUP(policy_state_release) struct policy_state db = see(&rows[i].db);
+
+	policy_state_merge(&s, &db);
+	return s;
+}
+
+/* The text has to say why: the change of the data, or the range that is read. */
+static void gives_reason(const struct policy_state *s, size_t i, size_t j, const struct policy_result *r)
+{
+	AUTO_BUF text = BUF_INIT;
+
+	policy_text(&text, s, &columns[j], r, NULL, POLICY_EN);
+	if (r->verdict == POLICY_REFUSE && r->why != POLICY_OLDER_DATA && !strstr(text.p, rows[i].reason))
+		fail_msg("%s x %s: '%s' is not in: %s", rows[i].name, columns[j].version, rows[i].reason, text.p);
+	if (r->verdict == POLICY_REFUSE && (!strstr(text.p, "ways out") || !strstr(text.p, "guard allow")))
+		fail_msg("%s x %s: no way out in: %s", rows[i].name, columns[j].version, text.p);
+	if (r->why == POLICY_OLDER_DATA && !strstr(text.p, "in between"))
+		fail_msg("%s x %s: %s", rows[i].name, columns[j].version, text.p);
+}
+
 static void every_cell(void **state)
 {
 	(void)state;
+	assert_int_equal(ARRAY_LEN(cells), ARRAY_LEN(rows));
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (size_t j = 0; j < ARRAY_LEN(columns); j++) {
-			CLEANUP(policy_state_release) struct policy_state s =
-				make_state(rows[i].known, rows[i].schema, rows[i].min);
+			CLEANUP(policy_state_release) struct policy_state s = row_state(i);
 			struct policy_result r;
 			enum policy_verdict want;
 
@@ -97,6 +155,7 @@ static void every_cell(void **state)
 			want = strchr("f+", cells[i][j]) ? POLICY_ALLOW :
 			       strchr("?b", cells[i][j]) ? POLICY_WARN : POLICY_REFUSE;
 			assert_int_equal(r.verdict, want);
+			gives_reason(&s, i, j, &r);
 		}
 }
 
@@ -276,6 +335,41 @@ static void refusal_text(void **state)
 	assert_null(strstr(fr.p, "must not"));
 }
 
+/* With which backup's data would the refused package be allowed? */
+static void backups(void **state)
+{
+	static const struct { bool known; long schema, min; long long made; char legacy15, ours; } t[] = {
+		{ true, 15, 12, NOW - 9, 'y', 'y' },
+		{ true, 15, 15, NOW - 9, 'y', 'y' },
+		{ true, 15, 16, NOW - 9, 'n', 'y' },
+		{ true, 21, 12, NOW - 9, 'y', 'n' },	/* ours reads to 20; a legacy one says nothing */
+		{ true, 12, 12, NOW - 9, 'y', 'n' },
+		{ true, 0, 0, NOW - 9, 'y', 'y' },
+		{ false, 0, 0, NOW - 86401, 'y', 'y' },	/* without levels: older than the change */
+		{ false, 0, 0, NOW - 86400, 'n', 'n' },
+		{ false, 0, 0, 0, 'n', 'n' },
+	};
+	CLEANUP(policy_state_release) struct policy_state s = make_state(true, 22, 22);
+	struct policy_incoming legacy = { "15-88~844", NULL, NULL }, ours = { "1:20.0-1", "20", "15-20" };
+	struct policy_result r;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct policy_backup b = { NULL, t[i].made, t[i].known, t[i].schema, t[i].min };
+
+		policy_decide(&s, &legacy, NOW, false, &r);
+		if (policy_backup_helps(&s, &r, &b) != (t[i].legacy15 == 'y'))
+			fail_msg("legacy, line %zu", i);
+		policy_decide(&s, &ours, NOW, false, &r);
+		if (policy_backup_helps(&s, &r, &b) != (t[i].ours == 'y'))
+			fail_msg("ours, line %zu", i);
+	}
+	s.since = 0;
+	struct policy_backup unknown = { NULL, NOW, false, 0, 0 };
+
+	assert_false(policy_backup_helps(&s, &r, &unknown));
+}
+
 static void hostile_text(void **state)
 {
 	CLEANUP(policy_state_release) struct policy_state s = make_state(true, 19, 18);
@@ -304,8 +398,7 @@ static void every_reason_has_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (size_t j = 0; j < ARRAY_LEN(columns); j++) {
-			CLEANUP(policy_state_release) struct policy_state s =
-				make_state(rows[i].known, rows[i].schema, rows[i].min);
+			CLEANUP(policy_state_release) struct policy_state s = row_state(i);
 			struct policy_result r;
 			AUTO_BUF en = BUF_INIT;
 			AUTO_BUF fr = BUF_INIT;
@@ -335,7 +428,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cell), cmocka_unit_test(environment), cmocka_unit_test(allowances),
 		cmocka_unit_test(known_release), cmocka_unit_test(no_lineage), cmocka_unit_test(merge), cmocka_unit_test(fields),
-		cmocka_unit_test(refusal_text), cmocka_unit_test(hostile_text),
+		cmocka_unit_test(refusal_text), cmocka_unit_test(hostile_text), cmocka_unit_test(backups),
 		cmocka_unit_test(every_reason_has_words), cmocka_unit_test(language),
 	};
 
