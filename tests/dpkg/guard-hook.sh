@@ -193,6 +193,22 @@ like "$err" 'gave up after too long a wait' 'a hang ends by the own timer, with 
 is "$rc" 0 '... and status 0'
 ok "... soon ($took ms)" [ "$took" -lt 5000 ]
 
+# a library that is not there: the name in a copy of the program is changed
+if sed 's/libzstd\.so\.1/libzstd.so.X/' "$BIN/maintkit-hook" >"$T/unlinked" && ! cmp -s "$T/unlinked" "$BIN/maintkit-hook"; then
+	chmod 755 "$T/unlinked"
+	hook="$T/unlinked dpkg || test \$? -ne 4"
+	ok 'a library of the hook is missing: dpkg goes on' d -i old.deb
+	like "$err" 'libzstd.so.X' '... the loader said so'
+	hook=$good
+fi
+if run unshare -rm true && [ "$rc" = 0 ]; then
+	run unshare -rm sh -c 'mount -t tmpfs none /proc && shift && exec "$@"' x x "${DPKG[@]}" --pre-invoke="$hook" -i old.deb
+	is "$rc" 0 '/proc is hidden: dpkg goes on'
+	like "$err" 'was not found in /proc' '... with a warning'
+else
+	skip 'no namespaces here' '/proc is hidden'
+fi
+
 # damaged and odd files
 new_root
 mark --level 19 --min 18
@@ -207,6 +223,69 @@ for f in oscar-emr_short.deb oscar-emr_zero.deb oscar-emr_huge.deb /nonexistent.
 done
 run timeout 10 bash -c "exec 9<>oscar-emr_fifo.deb; DPKG_HOOK_ACTION=install $BIN/maintkit-hook dpkg"
 is "$rc" 0 'a named pipe does not hang it'
+
+# fields that lie or are not there; many files
+raw() { # FILE FIELD...: a .deb with these fields only
+	rm -rf "$T/pkg"
+	mkdir -p "$T/pkg/DEBIAN"
+	printf '%s\n' "${@:2}" >"$T/pkg/DEBIAN/control"
+	dpkg-deb --nocheck --root-owner-group -Zxz -b "$T/pkg" "$1" >/dev/null 2>&1 || BAIL "dpkg-deb $1"
+}
+hook_on() { # FILE...: the hook alone, by apt's list: dpkg itself takes none of these
+	{ printf 'VERSION 3\nRootDir=%s\n\n' "$R"; for f; do printf 'oscar-emr - - none < 1 all none %s\n' "$PWD/$f"; done; } |
+		APT_HOOK_INFO_FD=0 "$BIN/maintkit-hook" apt
+}
+long=$(printf '1%.0s' {1..300})
+for v in '' ' ' '1:1:15-88~844' ':15' '15-88~' 'a' "$long" '15-88~844~1' '-1' $'15\t2'; do
+	raw lies.deb 'Package: oscar-emr' "Version: $v" 'Description: x'
+	rc_is 0 "version '${v:0:20}' cannot be placed: let through" hook_on lies.deb
+	like "$err" 'may not work on this machine' '... and told'
+done
+raw lies.deb 'Package: oscar-emr' 'Description: x'
+rc_is 0 'no version' hook_on lies.deb
+raw lies.deb 'Description: x'
+rc_is 0 'no package name' hook_on lies.deb
+raw lies.deb 'Version: 15-88~844' 'Package: hello' 'Package: oscar-emr'
+rc_is 0 'two names: the first is what dpkg takes' hook_on lies.deb
+for f in '20 15-20-30' '999999999999 1-2' '-1 1-2' '20 20-15' '20 1-19' ' ' '0 0-0' "$long 1-2"; do
+	raw lies.deb 'Package: oscar-emr' 'Version: 1:20-1' "Maintkit-Level: ${f% *}" "Maintkit-Reads: ${f#* }" 'Description: x'
+	rc_is 0 "fields '${f:0:20}' make no sense: let through" hook_on lies.deb
+done
+raw lies.deb 'Package: oscar-emr' 'Version: 1:20-1' 'Maintkit-Level: 15' 'Maintkit-Reads: 15-15' 'Description: x'
+rc_is 4 'one whose fields say that it is below is taken at its word' hook_on lies.deb
+raw lies.deb 'Package: oscar-emr' 'Version: 15-88~844' 'Maintkit-Level: 20' 'Maintkit-Reads: 15-20' 'Description: x'
+rc_is 0 'a legacy version number with fields of ours: the fields count' hook_on lies.deb
+mkdir many
+for i in {1..200}; do cp other.deb "many/h$i.deb"; done
+cp old.deb many/m100.deb
+rc_is 2 'one of ours among 200 others, under another name' d -i many/*.deb
+is "$(grep -c 'refused:' <<<"$err")" 1 '... said once'
+rm -r many; mkdir many
+for i in {1..10}; do cp old.deb "many/oscar-emr_$i.deb"; done
+rc_is 2 'ten of ours' d -i many/*.deb
+rm -r many
+
+# allowances that do not fit: another host's, another version's, of another time
+A=$R/var/lib/maintkit/oscar-emr/mirror
+cp "$A" "$T/mirror"
+now=$(date +%s)
+id=$(sed -n 's/^[0-9a-f]* instance\t//p' "$A")
+token() { cp "$T/mirror" "$A"; crc "allow\\t$1\\t$2\\t$3\\t$4\\t$5\\t$6\\twhy" >>"$A"; }
+token '15-88~844' "$id" 19 18 "$now" $((now + 3600))
+rc_is 0 'an allowance that fits' hook_on old.deb
+token '15-88~845' "$id" 19 18 "$now" $((now + 3600))
+rc_is 4 'for another version' hook_on old.deb
+token '15-88~844' 0123456789abcdef0123456789abcdef 19 18 "$now" $((now + 3600))
+rc_is 4 'for another host' hook_on old.deb
+token '15-88~844' "$id" 19 17 "$now" $((now + 3600))
+rc_is 4 'for another state of the data' hook_on old.deb
+token '15-88~844' "$id" 19 18 $((now - 7200)) $((now - 3600))
+rc_is 4 'of yesterday' hook_on old.deb
+token '15-88~844' "$id" 19 18 $((now + 86400)) $((now + 90000))
+rc_is 4 'of tomorrow: one of the two clocks is wrong' hook_on old.deb
+token '15-88~844' "$id" 19 18 -5 99999999999999999999
+rc_is 0 'with a time beyond all clocks it still fits' hook_on old.deb
+cp "$T/mirror" "$A"
 printf 'garbage\n' >"$R/var/lib/maintkit/oscar-emr/mirror"
 ok 'a damaged mirror is told, dpkg goes on' d -i old.deb
 like "$err" 'mirror:1: the line is damaged' '... told'
