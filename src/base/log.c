@@ -26,6 +26,11 @@ void log_set_level(enum log_level level)
 	shown = level;
 }
 
+bool log_shows(enum log_level level)
+{
+	return level <= shown;
+}
+
 /* The group that reads logs in Debian; -1 where it does not exist. */
 static gid_t log_group(const struct root *root)
 {

@@ -24,6 +24,8 @@ enum log_level { LOG_ERR_LEVEL, LOG_WARN_LEVEL, LOG_INFO_LEVEL, LOG_DEBUG_LEVEL 
 void log_init(const char *program);
 /* Least important level that stderr shows; default LOG_INFO_LEVEL. */
 void log_set_level(enum log_level level);
+/* Would stderr show it? */
+bool log_shows(enum log_level level);
 /* Append to PATH below root (made 0640, group adm where there is one; its
  * directory belongs to the maintkit package and is not made here). A log that
  * cannot be written is not an error: the program's work matters more. */

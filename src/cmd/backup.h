@@ -24,6 +24,7 @@
 #include "../base/userproc.h"
 #include "../core/dumpscan.h"
 #include "../core/manifest.h"
+#include "../core/progress.h"
 #include "../core/sha256.h"
 #include "../ext/archive.h"
 #include "../ext/db.h"
@@ -80,7 +81,12 @@ struct writer {
 	long long now;
 	struct sha256 hash;	/* of the file between begin and end */
 	unsigned char sum[SHA256_SIZE];	/* of the last file that has ended */
+	struct progress progress;
 };
+/* Tell from now on how far it is: total bytes, about. */
+void writer_tell(struct writer *w, uint64_t total);
+/* End the line on a terminal. */
+void writer_told(const struct writer *w);
 /* A file whose bytes follow by writer_data(), exactly f->size of them. f->sha256 is filled in by end. */
 int writer_begin(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
 int writer_data(struct writer *w, const void *data, size_t len, struct err *err) MUST_CHECK;

@@ -23,6 +23,7 @@
 #include "backup_prepare.h"
 
 #define LEVEL 3
+#define THREADS 1	/* hashing and encryption have theirs; more would not fit in 64 MiB */
 
 static int fill(struct making *p, struct tool *t, struct writer *w, struct index *fresh, struct err *err)
 {
@@ -66,7 +67,7 @@ static int write_archive(struct making *p, struct tool *t, int out, const struct
 
 	rc = userproc_start(&u, &o, seal_work, &seal, err);
 	close(seal.in);
-	if (rc < 0 || archive_out_open(&w->a, to, LEVEL, err) < 0)
+	if (rc < 0 || archive_out_open(&w->a, to, LEVEL, THREADS, err) < 0)
 		return -1;
 	rc = fill(p, t, w, fresh, err);
 	mem_close_cleanup(&to);
@@ -193,8 +194,10 @@ static int make(struct making *p, struct tool *t, struct err *err)
 
 	if (indexed < 0)
 		return -1;
+	writer_tell(&w, p->bytes);
 	int rc = write_archive(p, t, a.fd, &home, &w, indexed ? &fresh : NULL, &report, err);
 
+	writer_told(&w);
 	archive_out_cleanup(&w.a);
 	manifest_release(&w.m);
 	if (rc < 0)

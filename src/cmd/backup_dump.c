@@ -10,7 +10,7 @@
 #include "../base/child.h"
 #include "backup.h"
 
-#define PIECE (8u << 20)	/* tar names a member's size before its data */
+#define PIECE (4u << 20)	/* tar names a member's size before its data */
 
 void backup_db_release(struct backup_db *d)
 {

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "../core/record.h"
 #include "../ext/pgp.h"
@@ -27,8 +28,45 @@ int writer_begin(struct writer *w, const struct manifest_file *f, struct err *er
 	return put_head(w, f, err);
 }
 
+static double clock_now(void)
+{
+	struct timespec ts;
+
+	return clock_gettime(CLOCK_MONOTONIC, &ts) < 0 ? 0 : (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+void writer_tell(struct writer *w, uint64_t total)
+{
+	progress_begin(&w->progress, total, isatty(STDERR_FILENO) && log_shows(LOG_INFO_LEVEL), clock_now());
+}
+
+static void tell(struct writer *w, size_t more)
+{
+	AUTO_BUF text = BUF_INIT;
+	double now;
+
+	if (!w->progress.step)
+		return;
+	w->progress.done += more;
+	now = clock_now();
+	if (!progress_due(&w->progress, now))
+		return;
+	progress_text(&w->progress, now, &text);
+	if (w->progress.terminal)
+		fprintf(stderr, "\r%s\033[K", text.p);
+	else
+		log_info("%s", text.p);
+}
+
+void writer_told(const struct writer *w)
+{
+	if (w->progress.terminal)
+		fputs("\r\033[K", stderr);
+}
+
 int writer_data(struct writer *w, const void *data, size_t len, struct err *err)
 {
+	tell(w, len);
 	sha256_update(&w->hash, data, len);
 	return archive_out_data(w->a, data, len, err);
 }

@@ -96,35 +96,66 @@ static size_t outside(struct dumpscan *s, const char *p, size_t len)
 	return n + 1;
 }
 
+/* Behind the end of the string that from lies in, or the piece's end: most of a dump is in strings. */
+static size_t inside_string(struct dumpscan *s, const char *p, size_t from, size_t len)
+{
+	size_t i = from;
+
+	while (i < len) {
+		if (s->escaped) {
+			s->escaped = false;
+			i++;
+			continue;
+		}
+		while (i < len && p[i] != '\'' && p[i] != '\\')
+			i++;
+		if (i == len)
+			return len;
+		if (p[i++] == '\'') {
+			s->in_string = false;
+			return i;
+		}
+		s->escaped = true;
+	}
+	return len;
+}
+
+/* Bytes that mean something in an INSERT outside of strings and names. */
+static const bool matters[256] = {
+	['\''] = true, ['`'] = true, ['V'] = true, ['('] = true, [')'] = true, [';'] = true,
+};
+
 /* Bytes of an INSERT: a row is a parenthesis on the outermost level behind VALUES. */
 static size_t inside(struct dumpscan *s, const char *p, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		char c = p[i];
+	size_t i = 0;
 
+	while (i < len) {
 		if (s->in_string) {
-			if (s->escaped)
-				s->escaped = false;
-			else if (c == '\\')
-				s->escaped = true;
-			else if (c == '\'')
-				s->in_string = false;
-		} else if (s->in_name) {
+			i = inside_string(s, p, i, len);
+			continue;
+		}
+		char c = p[i++];
+
+		if (s->in_name) {
 			s->in_name = c != '`';
+		} else if (!matters[(unsigned char)c]) {
+			continue;
 		} else if (c == '\'') {
 			s->in_string = true;
+			s->escaped = false;
 		} else if (c == '`') {
 			s->in_name = true;
-		} else if (c == 'V' && s->depth == 0) {
-			s->values = true;
+		} else if (c == 'V') {
+			s->values = s->values || s->depth == 0;
 		} else if (c == '(') {
 			s->rows += s->values && s->depth == 0;
 			s->depth++;
 		} else if (c == ')') {
 			s->depth -= s->depth > 0;
-		} else if (c == ';') {
+		} else {
 			s->insert = false;
-			return i + 1;
+			return i;
 		}
 	}
 	return len;

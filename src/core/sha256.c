@@ -1,6 +1,11 @@
 /* SHA-256 (FIPS 180-4) of bytes in memory or passing by, as hexadecimal text.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +50,7 @@ static void schedule(const unsigned char *block, uint32_t w[64])
 	(h) = t_ + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + (((a) & (b)) | ((c) & ((a) | (b)))); \
 } while (0)
 
-static void compress(uint32_t state[8], const unsigned char *block)
+static void compress_one(uint32_t state[8], const unsigned char *block)
 {
 	uint32_t w[64];
 	uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
@@ -72,6 +77,76 @@ static void compress(uint32_t state[8], const unsigned char *block)
 	state[7] += h;
 }
 
+static int known;	/* are there instructions for it: 0 not looked, 1 no, 2 yes */
+
+void sha256_portable(void)
+{
+	known = 1;
+}
+
+#ifdef __x86_64__
+/* The same by the processor's own instructions (Intel SDM, "SHA extensions"),
+ * which take the state as ABEF and CDGH, four rounds at a time: ten times as
+ * fast, and a backup is hashed twice. */
+static __attribute__((target("sha,sse4.1"))) void compress_native(uint32_t state[8], const unsigned char *p, size_t blocks)
+{
+	const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+	__m128i low = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)state), 0xb1);
+	__m128i high = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)(state + 4)), 0x1b);
+	__m128i abef = _mm_alignr_epi8(low, high, 8), cdgh = _mm_blend_epi16(high, low, 0xf0);
+
+	for (; blocks; blocks--, p += BLOCK) {
+		const __m128i abef_before = abef, cdgh_before = cdgh;
+		__m128i w[4];
+
+		for (int i = 0; i < 4; i++)
+			w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), swap);
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++) {
+			__m128i k = _mm_add_epi32(w[i % 4], _mm_loadu_si128((const __m128i *)(const void *)(round_constant + 4 * i)));
+
+			cdgh = _mm_sha256rnds2_epu32(cdgh, abef, k);
+			abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(k, 0x0e));
+			if (i < 12)
+				w[i % 4] = _mm_sha256msg2_epu32(
+					_mm_add_epi32(_mm_sha256msg1_epu32(w[i % 4], w[(i + 1) % 4]),
+						      _mm_alignr_epi8(w[(i + 3) % 4], w[(i + 2) % 4], 4)), w[(i + 3) % 4]);
+		}
+		abef = _mm_add_epi32(abef, abef_before);
+		cdgh = _mm_add_epi32(cdgh, cdgh_before);
+	}
+	low = _mm_shuffle_epi32(abef, 0x1b);
+	high = _mm_shuffle_epi32(cdgh, 0xb1);
+	_mm_storeu_si128((__m128i *)(void *)state, _mm_blend_epi16(low, high, 0xf0));
+	_mm_storeu_si128((__m128i *)(void *)(state + 4), _mm_alignr_epi8(high, low, 8));
+}
+
+/* CPUID leaf 7, EBX bit 29: SHA; leaf 1, ECX bit 19: SSE4.1. */
+static bool has_native(void)
+{
+	unsigned a, b, c, d;
+
+	if (!known) {
+		bool sse = __get_cpuid(1, &a, &b, &c, &d) && c >> 19 & 1;
+
+		known = sse && __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1 ? 2 : 1;
+	}
+	return known == 2;
+}
+#endif
+
+static void compress(uint32_t state[8], const unsigned char *p, size_t blocks)
+{
+#ifdef __x86_64__
+	if (has_native()) {
+		compress_native(state, p, blocks);
+		return;
+	}
+#endif
+	for (; blocks; blocks--, p += BLOCK)
+		compress_one(state, p);
+}
+
 void sha256_init(struct sha256 *s)
 {
 	static const uint32_t first[8] = {
@@ -94,14 +169,13 @@ void sha256_update(struct sha256 *s, const void *data, size_t len)
 		memcpy(s->block + have, p, n);
 		if (have + n < BLOCK)
 			return;
-		compress(s->state, s->block);
+		compress(s->state, s->block, 1);
 		p += n;
 		len -= n;
 	}
-	for (; len >= BLOCK; p += BLOCK, len -= BLOCK)
-		compress(s->state, p);
-	if (len)
-		memcpy(s->block, p, len);
+	compress(s->state, p, len / BLOCK);
+	if (len % BLOCK)
+		memcpy(s->block, p + len - len % BLOCK, len % BLOCK);
 }
 
 void sha256_final(struct sha256 *s, unsigned char out[SHA256_SIZE])

@@ -24,6 +24,8 @@ void sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE]);
 void sha256_final_hex(struct sha256 *h, char out[SHA256_HEX_SIZE]);
 
 void sha256_to_hex(const unsigned char sum[SHA256_SIZE], char out[SHA256_HEX_SIZE]);
+/* From now on without the processor's own instructions, for tests. */
+void sha256_portable(void);
 
 /* 64 lower-case digits and a NUL. What it computed with is wiped. */
 void sha256_hex(const void *data, size_t len, char out[SHA256_HEX_SIZE]);

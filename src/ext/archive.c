@@ -28,10 +28,10 @@ static int fail(struct archive *a, const char *what, struct err *err)
 	return -1;
 }
 
-int archive_out_open(struct archive_out **out, int fd, int level, struct err *err)
+int archive_out_open(struct archive_out **out, int fd, int level, int threads, struct err *err)
 {
 	CLEANUP(archive_out_cleanup) struct archive_out *o = xcalloc(1, sizeof(*o));
-	char option[48];
+	char option[48], count[16];
 
 	o->a = archive_write_new();
 	if (!o->a)
@@ -39,8 +39,12 @@ int archive_out_open(struct archive_out **out, int fd, int level, struct err *er
 	if (archive_write_set_format_gnutar(o->a) != ARCHIVE_OK || archive_write_add_filter_zstd(o->a) != ARCHIVE_OK)
 		return fail(o->a, "libarchive cannot write tar with zstd", err);
 	snprintf(option, sizeof(option), "zstd:compression-level=%d", level);
+	snprintf(count, sizeof(count), "%d", threads);
 	if (archive_write_set_options(o->a, option) != ARCHIVE_OK)
 		return fail(o->a, "set the compression level", err);
+	/* libarchive before 3.6 (Debian 11) has no such option and compresses in our own thread. */
+	if (threads > 0 && archive_write_set_filter_option(o->a, "zstd", "threads", count) != ARCHIVE_OK)
+		archive_clear_error(o->a);
 	archive_write_set_bytes_per_block(o->a, BLOCK);
 	archive_write_set_bytes_in_last_block(o->a, 1);
 	if (archive_write_open_fd(o->a, fd) != ARCHIVE_OK)

@@ -23,9 +23,9 @@ struct archive_member {
 };
 
 struct archive_out;
-/* level: of zstd, 1 to 19. No further threads: each would cost tens of megabytes,
- * and dump and encryption are what takes the time. */
-int archive_out_open(struct archive_out **out, int fd, int level, struct err *err) MUST_CHECK;
+/* level: of zstd, 1 to 19. threads: that compress beside ours, where libarchive
+ * can; 0: none. Each costs some ten megabytes. */
+int archive_out_open(struct archive_out **out, int fd, int level, int threads, struct err *err) MUST_CHECK;
 /* A member's head; for a regular file exactly size bytes of data follow. */
 int archive_out_member(struct archive_out *a, const struct archive_member *m, struct err *err) MUST_CHECK;
 int archive_out_data(struct archive_out *a, const void *data, size_t len, struct err *err) MUST_CHECK;

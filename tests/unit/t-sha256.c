@@ -1,6 +1,5 @@
-/* proves: SHA-256 gives the standard's values, in one piece and in pieces of every size.
- * SPDX-License-Identifier: GPL-2.0-or-later
- */
+// proves: SHA-256 gives the standard's values, in one piece and in pieces of every size
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -60,10 +59,21 @@ static void in_pieces(void **state)
 	}
 }
 
+/* From here on. */
+static void portable(void **state)
+{
+	(void)state;
+	sha256_portable();
+	standard_values(state);
+	a_million(state);
+	in_pieces(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(standard_values), cmocka_unit_test(a_million), cmocka_unit_test(in_pieces),
+		cmocka_unit_test(portable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
