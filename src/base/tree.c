@@ -25,7 +25,7 @@ struct walk {
 	struct tree_count *count;
 	struct strv *left;	/* deleting: what could not be removed */
 	struct buf path;	/* of where we are, for messages */
-	bool delete;
+	bool delete, bytes;
 	struct err *err;
 };
 
@@ -118,7 +118,7 @@ static int visit_file(struct walk *w, int dir, const char *name)
 		return 0;
 	}
 	w->count->files++;
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+	if (w->bytes && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
 		w->count->bytes += (uint64_t)st.st_size;
 	return 0;
 }
@@ -247,9 +247,9 @@ static int walk_top(struct walk *w, const struct root *root, const char *path)
 	return 0;
 }
 
-int tree_measure(const struct root *root, const char *path, struct tree_count *c, struct err *err)
+int tree_measure(const struct root *root, const char *path, bool bytes, struct tree_count *c, struct err *err)
 {
-	struct walk w = { .count = c, .path = BUF_INIT, .err = err };
+	struct walk w = { .count = c, .path = BUF_INIT, .bytes = bytes, .err = err };
 	int rc = walk_top(&w, root, path);
 
 	buf_release(&w.path);

@@ -68,7 +68,7 @@ static int valid_hours(long *hours, struct err *err)
 
 static int run_authorize(struct tool *t, int argc, char **argv, struct err *err)
 {
-	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_INIT;
+	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_QUICK;
 	long long now = time(NULL);
 	long hours;
 
@@ -106,7 +106,7 @@ static void shell_line(struct buf *out, const char *name, const char *value)
 /* What the question at purge shows, for the maintainer script to eval. */
 static int print_question(struct tool *t, struct err *err)
 {
-	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_INIT;
+	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_QUICK;
 	AUTO_BUF out = BUF_INIT;
 
 	if (data_facts_gather(&f, t, err) < 0)
@@ -191,7 +191,7 @@ static int run_list(struct tool *t, int argc, char **argv, struct err *err)
 
 static int run_adopt(struct tool *t, int argc, char **argv, struct err *err)
 {
-	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_INIT;
+	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_QUICK;
 	CLEANUP(data_retained_release) struct data_retained r = { 0 };
 	struct err why = ERR_INIT;
 
@@ -225,7 +225,7 @@ static int run_adopt(struct tool *t, int argc, char **argv, struct err *err)
 
 static int run_destroy(struct tool *t, int argc, char **argv, struct err *err)
 {
-	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_INIT;
+	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_QUICK;
 	CLEANUP(data_retained_release) struct data_retained r = { 0 };
 
 	(void)argc;

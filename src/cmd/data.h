@@ -89,6 +89,7 @@ struct data_facts {
 	char *newest_backup;
 	char *verified_backup, *verified;	/* newest that was read back and when; NULL: none */
 	struct data_others others;
+	bool quick;		/* set before: files are counted, their sizes not looked at */
 	char *trouble;		/* what could not be told, NULL: nothing */
 	enum consent_data data;
 	bool only_backups;	/* data is present, but in backups only, which our keys open */
@@ -98,8 +99,11 @@ struct data_facts {
 	bool dropped;		/* ... and its databases are gone already */
 };
 #define DATA_FACTS_INIT { .patients = -1 }
+#define DATA_FACTS_QUICK { .patients = -1, .quick = true }
 void data_facts_release(struct data_facts *f);
 int data_facts_gather(struct data_facts *f, struct tool *t, struct err *err) MUST_CHECK;
+/* After a quick look: the size of the documents too. */
+void data_facts_size(struct data_facts *f, struct tool *t);
 
 /* ---- the verb (data_inventory.c) ---- */
 

@@ -56,6 +56,21 @@ static int drop_databases(const struct data_facts *f, struct strv *left, struct 
 	return 0;
 }
 
+/* The server's own statistics keep the least and greatest value of a column
+ * (ANALYZE TABLE ... PERSISTENT); the rows go with the database, but their bytes
+ * stay in the file until it is written anew. */
+static void rewrite_statistics(const struct data_facts *f)
+{
+	static const char sql[] = LOCK_WAIT_SQL "OPTIMIZE NO_WRITE_TO_BINLOG TABLE mysql.column_stats";
+	struct err err = ERR_INIT;
+	bool any = false;
+
+	for (size_t i = 0; i < f->n_base; i++)
+		any = any || f->base[i].state == DATA_DB_OURS;
+	if (any && data_db_query(&f->db, NULL, sql, NULL, &err) < 0)
+		log_warn("the server's table mysql.column_stats could not be rewritten and may hold traces: %s", err.text);
+}
+
 /* "oscar@localhost" -> 'oscar'@'localhost'. Account names take string
  * literals only, no expressions. */
 static bool account_sql(struct buf *sql, const char *id)
@@ -309,7 +324,10 @@ int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with
 		return -1;
 	data_undo_host(t, f);
 	data_delete_disposable(t, f);
-	if (drop_databases(f, &left, err) < 0 || drop_accounts(f, err) < 0 ||
+	if (drop_databases(f, &left, err) < 0)
+		return -1;
+	rewrite_statistics(f);
+	if (drop_accounts(f, err) < 0 ||
 	    check_databases(f, &left, err) < 0 || (!left.n && data_begun_dropped(t, f, err) < 0))
 		return -1;
 	delete_files(t, f, with_backups, &gone, &left);

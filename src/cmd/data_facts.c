@@ -248,7 +248,7 @@ static void measure_trees(struct data_facts *f, struct tool *t, const char *key,
 	for (size_t i = 0; i < paths.n; i++) {
 		struct tree_count c = { 0 };
 		struct err err = ERR_INIT;
-		bool failed = tree_measure(&t->root, paths.v[i], &c, &err) < 0;
+		bool failed = tree_measure(&t->root, paths.v[i], !f->quick, &c, &err) < 0;
 		const char *other = sum ? data_others_tree(&f->others, paths.v[i]) : NULL;
 		AUTO_FREE char *shared = other ? xasprintf("'%s' belongs to the package '%s' too", paths.v[i], other) : NULL;
 
@@ -301,7 +301,7 @@ static void find_backups(struct data_facts *f, struct tool *t)
 	if (!dir)
 		return;
 	/* backups are never deleted unasked, so not being able to count them is no trouble */
-	failed = tree_measure(&t->root, dir, &f->backups, &err) < 0;
+	failed = tree_measure(&t->root, dir, !f->quick, &f->backups, &err) < 0;
 	if (failed)
 		log_warn("%s", err.text);
 	add_place(f, "backups", dir, &f->backups, failed ? err.text : NULL);
@@ -321,12 +321,25 @@ static void measure_places(struct data_facts *f, struct tool *t)
 	struct tree_count other = { 0 };
 
 	measure_trees(f, t, "documents", &f->documents);
-	measure_trees(f, t, "exports", NULL);
-	measure_trees(f, t, "incoming", NULL);
+	if (!f->quick) {
+		measure_trees(f, t, "exports", NULL);
+		measure_trees(f, t, "incoming", NULL);
+	}
 	measure_trees(f, t, "keys", &f->keys);
 	measure_trees(f, t, "logs", &other);
 	measure_trees(f, t, "configuration", &other);
 	find_backups(f, t);
+}
+
+void data_facts_size(struct data_facts *f, struct tool *t)
+{
+	AUTO_STRV paths = STRV_INIT;
+
+	data_places(t, "documents", &paths, NULL);
+	f->documents = (struct tree_count){ 0 };
+	for (size_t i = 0; i < paths.n; i++)
+		if (tree_measure(&t->root, paths.v[i], true, &f->documents, NULL) < 0)
+			log_debug("'%s' could not be measured", paths.v[i]);
 }
 
 static int read_identity(struct data_facts *f, struct tool *t, struct err *err)

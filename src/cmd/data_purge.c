@@ -100,6 +100,7 @@ static int keep(struct tool *t, struct data_facts *f, const struct consent_outco
 {
 	data_undo_host(t, f);
 	data_delete_disposable(t, f);
+	data_facts_size(f, t);
 	if (data_retained_write(t, f, err) < 0 || profile_save_copy(t->profile, &t->root, err) < 0)
 		return -1;
 	/* a person who now says keep takes an earlier consent back */
@@ -145,7 +146,7 @@ static const char *action_word(enum consent_action action)
 
 int data_purge(struct tool *t, const char *decision, bool with_backups, struct err *err)
 {
-	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_INIT;
+	CLEANUP(data_facts_release) struct data_facts f = DATA_FACTS_QUICK;
 	AUTO_BUF token_why = BUF_INIT;
 	AUTO_FREE char *archiver = data_find_program("maintkit-backup");
 	AUTO_FREE char *recovery = profile_state_path(t->profile, "recovery.confirmed");

@@ -3,9 +3,9 @@
 
 usage: on-a-terminal.py TRANSCRIPT ANSWER... -- COMMAND...
 
-Each time the command asks ("...: " at the end of what it wrote), the next
-ANSWER is typed: text as it stands, or CODE, which becomes what oathtool makes
-of the key shown so far. All that the terminal showed goes to TRANSCRIPT; the
+Each time the command asks ("...: " or "...? " at the end of what it wrote, and
+then nothing more for a moment), the next ANSWER is typed: text as it stands, or
+CODE, which becomes what oathtool makes of the key shown so far. All that the terminal showed goes to TRANSCRIPT; the
 exit status is the command's.
 
 SPDX-License-Identifier: GPL-2.0-or-later
@@ -42,7 +42,7 @@ def main():
             break
         seen += data
         fresh = seen[asked:]
-        if fresh.endswith(b": ") and answers:
+        if fresh.endswith((b": ", b"? ")) and answers and not select.select([fd], [], [], 0.3)[0]:
             asked = len(seen)
             answer = answers.pop(0)
             if answer == "CODE":
