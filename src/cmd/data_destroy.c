@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <syslog.h>
@@ -314,10 +315,36 @@ static void report(struct tool *t, const struct data_facts *f, bool with_backups
 	closelog();
 }
 
+/* The helper that runs at purge lies in the state directory: killed among its
+ * files, a purge would find no helper any more and leave the rest. So it goes out
+ * of sight at once, under a name that no package has; what a killed run left of
+ * it, the next one or postrm deletes. */
+static int delete_state(struct tool *t, struct strv *left, struct err *err)
+{
+	AUTO_FREE char *state = profile_state_path(t->profile, "");
+	AUTO_FREE char *parent = NULL, *purged = NULL;
+	struct tree_count ignored = { 0 };
+	const char *name;
+
+	while (strlen(state) > 1 && state[strlen(state) - 1] == '/')
+		state[strlen(state) - 1] = '\0';
+	parent = path_dirname(state);
+	purged = xasprintf("%s/.%s.purged", parent, t->package);
+	if (tree_delete(&t->root, purged, &ignored, left, err) < 0)
+		return -1;
+	AUTO_FD int dir = path_open_parent(&t->root, state, 0, &name, err);
+
+	if (dir < 0)
+		return -1;
+	if (renameat(dir, name, dir, strrchr(purged, '/') + 1) < 0 || fsync(dir) < 0)
+		return err_sys(err, errno, "'%s'", state);
+	return tree_delete(&t->root, purged, &ignored, left, err) < 0 ? -1 : 0;
+}
+
 int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with_backups, struct err *err)
 {
 	AUTO_FREE char *state = profile_state_path(t->profile, "");
-	struct tree_count gone = { 0 }, ignored = { 0 };
+	struct tree_count gone = { 0 };
 	AUTO_STRV left = STRV_INIT;
 
 	if (check_writable(t, err) < 0 || data_begun_write(t, f, err) < 0 || data_token_spend(t, err) < 0)
@@ -342,7 +369,7 @@ int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with
 	if (!quiet)
 		report(t, f, with_backups, &gone);
 	delete_logs(t);
-	if (tree_delete(&t->root, state, &ignored, &left, err) < 0)
+	if (delete_state(t, &left, err) < 0)
 		return -1;
 	delete_shared(t);
 	if (left.n) {

@@ -243,7 +243,8 @@ int mirror_packages(const struct root *root, struct strv *names, struct err *err
 		AUTO_FREE char *path = leaf_path(all.v[i], "mirror");
 		struct stat st;
 
-		if (path_stat(root, path, &st, NULL) == 0 && S_ISREG(st.st_mode))
+		/* with a dot: what a purge was deleting when it was killed */
+		if (all.v[i][0] != '.' && path_stat(root, path, &st, NULL) == 0 && S_ISREG(st.st_mode))
 			strv_add(names, all.v[i]);
 	}
 	return 0;
