@@ -148,8 +148,9 @@ static void find_copies(struct data_facts *f)
 		if (strcmp(id.p, f->instance) == 0)
 			strv_add(&f->copies, names.v[i]);
 	}
-	if (f->copies.n && f->base[0].state != DATA_DB_OURS && !f->begun) {
-		AUTO_FREE char *text = xasprintf("database '%s' is not there, but '%s' carries its id; if it was renamed,"
+	/* an empty one was made in its place */
+	if (f->copies.n && (f->base[0].state != DATA_DB_OURS || f->base[0].tables == 0) && !f->begun) {
+		AUTO_FREE char *text = xasprintf("database '%s' is not there or empty, but '%s' carries its id; if it was renamed,"
 						 " set [database] name in the package's maintkit.conf", f->base[0].name,
 						 f->copies.v[0]);
 

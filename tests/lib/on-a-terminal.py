@@ -6,7 +6,7 @@ usage: on-a-terminal.py TRANSCRIPT ANSWER... -- COMMAND...
 Each time the command asks ("...: " or "...? " at the end of what it wrote, and
 then nothing more for a moment), the next ANSWER is typed: text as it stands, or
 CODE, which becomes what oathtool makes of the key shown so far. All that the terminal showed goes to TRANSCRIPT; the
-exit status is the command's.
+exit status is the command's. After a minute of silence it is killed.
 
 SPDX-License-Identifier: GPL-2.0-or-later
 """
@@ -14,6 +14,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 
@@ -33,6 +34,7 @@ def main():
     seen, asked = b"", 0
     while True:
         if not select.select([fd], [], [], 60)[0]:
+            os.kill(pid, signal.SIGKILL)  # it asks something that we have no answer to
             break
         try:
             data = os.read(fd, 65536)
@@ -50,7 +52,8 @@ def main():
             os.write(fd, answer.encode() + b"\n")
     with open(transcript, "wb") as out:
         out.write(seen)
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    sys.exit(status if status >= 0 else 128 - status)
 
 
 main()

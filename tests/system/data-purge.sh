@@ -132,7 +132,7 @@ purge() { # HOW
 	archive) lab_terminal teletype en 2 ;;
 	destroy) lab_terminal teletype en 3 clinic ;;
 	mistyped) lab_terminal teletype en 3 clinik ;;
-	default) lab_terminal teletype en '' ;;
+	default) lab_terminal teletype en '' 1 ;; # it insists on an answer
 	french) lab_terminal teletype fr 3 clinic ;;
 	editor) lab_editor destroy clinic ;;
 	*) in_clinic dpkg --purge oscar-emr </dev/null ;;
