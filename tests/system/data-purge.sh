@@ -211,7 +211,7 @@ row() { # NUMBER MARK FROM MAINTKIT DATABASE HOW DATA -> EXIT STATE TABLES FILES
 		unlike "$(cat "$T/said")" 'destroyed on' "$what does not say that anything was destroyed"
 		;;
 	esac
-	extra "$how" "$what"
+	[ "$db" != up ] || extra "$how" "$what"
 	note "$number: $((SECONDS - begin)) s"
 }
 extra() { # HOW WHAT
