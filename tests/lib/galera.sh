@@ -105,8 +105,8 @@ galera_new() {
 	ip link set lo up || return
 	scratch_dir GALERA_DIR || return
 	at_exit galera_end
-	mkdir "$GALERA_DIR"/{1,2,3}
-	mariadb-install-db --no-defaults --datadir="$GALERA_DIR/1/data" --user=nobody --auth-root-authentication-method=socket \
+	mkdir "$GALERA_DIR"/{1,2,3} && chown nobody "$GALERA_DIR"/{1,2,3}
+	TMPDIR=$GALERA_DIR/1 mariadb-install-db --no-defaults --datadir="$GALERA_DIR/1/data" --user=nobody --auth-root-authentication-method=socket \
 		--auth-root-socket-user=root --skip-test-db --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=0 \
 		>"$GALERA_DIR/install.log" 2>&1 || { cat "$GALERA_DIR/install.log" >&2; return 1; }
 	chown -R nobody "$GALERA_DIR"

@@ -60,7 +60,8 @@ mariadb_new() {
 		chown nobody "$MARIADB_DIR"
 	fi
 	chmod 755 "$MARIADB_DIR"
-	_mariadb_run mariadb-install-db --no-defaults --datadir="$MARIADB_DIR/data" --user="$MARIADB_USER" \
+	# Its own directory for temporary files: a server that starts removes those of others.
+	TMPDIR=$MARIADB_DIR _mariadb_run mariadb-install-db --no-defaults --datadir="$MARIADB_DIR/data" --user="$MARIADB_USER" \
 		--auth-root-authentication-method=socket --auth-root-socket-user="$(id -un)" --skip-test-db \
 		--innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=0 \
 		>"$MARIADB_DIR/install.log" 2>&1 || { cat "$MARIADB_DIR/install.log" >&2; return 1; }
