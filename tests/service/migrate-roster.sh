@@ -76,6 +76,37 @@ same "$T/now" "$T/before" "nothing was changed by looking"
 
 rc_is 4 "run without a backup is refused" migrate run roster
 like "$err" "backup create" "saying which command makes one"
+# Backups as `backup create` and `backup verify` leave them.
+stamp() { date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ; }
+backup() { # NAME CREATED VERIFIED DATABASE
+	touch "$R/var/backups/demo/$1"
+	printf 'format=1\ndatabase=%s\ncreated=%s\nverified=%s\n' "$4" "$(stamp "$2")" "${3:+$(stamp "$3")}" >"$R/var/backups/demo/$1.info"
+}
+backup old -2day -2day demo_db
+backup other -1hour -1hour other_db
+rc_is 4 "an old one and one of another database do not count" migrate run roster
+backup fresh -1hour '' demo_db
+rc_is 4 "nor does one that was never read back" migrate run roster
+like "$err" "run: maintkit -p demo backup verify /var/backups/demo/fresh;" "which is named"
+backup fresh -1hour -1minute demo_db
+q "CREATE TABLE maintkit_meta (name varchar(64) PRIMARY KEY, value text NOT NULL, reason text, changed timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB; INSERT INTO maintkit_meta (name, value, reason) VALUES ('schema_level', '15', 'an upgrade')"
+rc_is 4 "nor one from before an upgrade" migrate run roster
+q "UPDATE maintkit_meta SET changed = NOW() - INTERVAL 2 HOUR"
+rc_is 0 "a good one does" migrate run roster
+is "$(q "SELECT backup FROM maintkit_run")" /var/backups/demo/fresh "and is kept with the run"
+rc_is 0 "it is taken back" migrate undo roster
+rm -f "$R"/var/backups/demo/*
+q "DROP TABLE maintkit_meta, maintkit_run, maintkit_undo"
+rm -rf "$R/var/lib/maintkit"
+tables_dump >"$T/now"
+same "$T/now" "$T/before" "wholly"
+
+mariadb_sql "SELECT GET_LOCK('maintkit_migrate/demo_db', 5), SLEEP(60)" >/dev/null 2>&1 & holder=$!
+until mariadb_sql "SELECT IS_USED_LOCK('maintkit_migrate/demo_db')" | grep -q '[0-9]'; do sleep 0.1; done
+rc_is 3 "another run has the lock: not now" migrate run roster --without-backup "a test" --wait 1
+like "$err" "another run holds the lock" "after having waited"
+q "KILL $(mariadb_sql "SELECT IS_USED_LOCK('maintkit_migrate/demo_db')")"
+wait $holder
 q "CREATE USER demo@localhost IDENTIFIED BY 'x'; GRANT ALL ON demo_db.* TO demo@localhost"
 mariadb --no-defaults --socket="$MARIADB_SOCKET" -udemo -px demo_db -e 'SELECT SLEEP(60)' >/dev/null 2>&1 & holder=$!
 until [ "$(q "SELECT COUNT(*) FROM information_schema.processlist WHERE user='demo'")" = 1 ]; do sleep 0.1; done
