@@ -19,6 +19,7 @@
 #include "migrate_frame.h"
 
 #define PASSWORD_BYTES 24
+#define CLOSE_S 5
 #define SETUP_LOCK "maintkit_migrate_setup/%.40s"
 
 /* What is to be kept of the own account to come back, and to drop it. */
@@ -166,8 +167,9 @@ static int drop_account(struct migrate *m, struct err *err)
 
 	if (open_as(m, NULL, NULL, &admin, err) < 0)
 		return -1;
-	/* Another run that came meanwhile has made it anew, for itself. */
-	if (db_lock(admin, setup, 0, NULL) < 0 || db_lock(admin, own.lock, 0, NULL) < 0)
+	/* Another run that came meanwhile has made it anew, for itself. Our own connection is closed,
+	 * but a busy server may take a while to notice. */
+	if (db_lock(admin, setup, 0, NULL) < 0 || db_lock(admin, own.lock, CLOSE_S, NULL) < 0)
 		return 0;
 	quote_account(admin, &account);
 	if (run_f(admin, err, "DROP USER IF EXISTS %s", account.p) < 0)
