@@ -158,7 +158,8 @@ int migrate_change(struct migrate *m, int table, int64_t pk, int column, struct 
  * the range of keys; conditions joined by AND, more are appended). old and now are expressions. */
 int migrate_change_select(struct migrate *m, int table, int column, const char *pk, const char *old,
 			  const char *now, const char *from, const char *kind, struct err *err) MUST_CHECK;
-/* Add a row; names are the columns, separated by blanks. Takes effect at once; *id (may be NULL): its
+/* Add a row; names are the columns, separated by blanks. *id (may be NULL, which is
+ * quicker: many rows are inserted together): its
  * key, in a plan 0. origin: key of the row that it was made from, kept in the undo row (column old). */
 int migrate_insert(struct migrate *m, int table, const char *names, const struct migrate_value *values,
 		   size_t n, int64_t origin, const char *kind, int64_t *id, struct err *err) MUST_CHECK;

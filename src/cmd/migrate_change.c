@@ -8,12 +8,12 @@
 
 #include "migrate_frame.h"
 
-#define FLUSH_BYTES (512u << 10)	/* well below the least max_allowed_packet in use, 1 MiB */
-
 int migrate_flush(struct migrate *m, struct err *err)
 {
 	struct migrate_store *s = m->store;
 
+	if (migrate_flush_inserts(m, err) < 0)
+		return -1;
 	if (!s->n_rows)
 		return 0;
 	if (mysql_real_query(db_handle(m->db), s->rows.p, s->rows.len))
@@ -67,7 +67,7 @@ static void csv_change(struct migrate *m, int table, int64_t pk, const char *col
 	migrate_csv_end_row(m->store->csv);
 }
 
-static void undo_row(struct migrate_store *s, int table, int64_t pk, int column)
+void migrate_undo_row(struct migrate_store *s, int table, int64_t pk, int column)
 {
 	if (!s->n_rows)
 		buf_adds(&s->rows, "INSERT INTO maintkit_undo (run_id, batch, tab, pk, col, old, now) VALUES ");
@@ -91,12 +91,12 @@ int migrate_change(struct migrate *m, int table, int64_t pk, int column, struct 
 			csv_change(m, table, pk, c->name, old, now, kind);
 		return 0;
 	}
-	undo_row(s, table, pk, column);
+	migrate_undo_row(s, table, pk, column);
 	literal(m, old, c, &s->rows);
 	buf_addc(&s->rows, ',');
 	literal(m, now, c, &s->rows);
 	buf_addc(&s->rows, ')');
-	return s->rows.len >= FLUSH_BYTES ? migrate_flush(m, err) : 0;
+	return s->rows.len >= MIGRATE_FLUSH_BYTES ? migrate_flush(m, err) : 0;
 }
 
 /* Both values as bytes of the column's own character set, or of UTF-8 for people. */
@@ -152,80 +152,4 @@ int migrate_change_select(struct migrate *m, int table, int column, const char *
 	}
 	db_rows_release(&done);
 	return 0;
-}
-
-static void csv_insert(struct migrate *m, int table, int64_t origin, const struct strv *names,
-		       const struct migrate_value *values, const char *kind)
-{
-	char key[24];
-	AUTO_BUF row = BUF_INIT;
-
-	snprintf(key, sizeof(key), "%" PRId64, origin);
-	for (size_t i = 0; i < names->n; i++) {
-		buf_addf(&row, "%s%s=", i ? " " : "", names->v[i]);
-		if (values[i].p)
-			buf_add(&row, values[i].p, values[i].len);
-		else
-			buf_adds(&row, "\\N");
-	}
-	migrate_csv_cell(m->store->csv, MIGRATE_STR(kind));
-	migrate_csv_cell(m->store->csv, MIGRATE_STR(m->what->tables[table].name));
-	migrate_csv_cell(m->store->csv, MIGRATE_STR(""));
-	migrate_csv_cell(m->store->csv, MIGRATE_STR(""));
-	migrate_csv_cell(m->store->csv, MIGRATE_NULL);
-	migrate_csv_cell(m->store->csv, ((struct migrate_value){ row.p, row.len }));
-	AUTO_FREE char *note = xasprintf("new row, from key %s", key);
-
-	migrate_csv_cell(m->store->csv, MIGRATE_STR(note));
-	migrate_csv_end_row(m->store->csv);
-}
-
-int migrate_insert(struct migrate *m, int table, const char *names, const struct migrate_value *values,
-		   size_t n, int64_t origin, const char *kind, int64_t *id, struct err *err)
-{
-	struct migrate_store *s = m->store;
-	const char *name = m->what->tables[table].name;
-	AUTO_STRV words = STRV_INIT;
-	AUTO_BUF sql = BUF_INIT, list = BUF_INIT;
-
-	strv_split(&words, names, " ");
-	if (words.n != n)
-		abort();	/* a programming error */
-	if (id)
-		*id = 0;
-	migrate_ledger_change(m->ledger, name, NULL, kind, origin, NULL, NULL, 1);
-	if (m->mode == MIGRATE_PLAN) {
-		if (s->csv)
-			csv_insert(m, table, origin, &words, values, kind);
-		return 0;
-	}
-	buf_adds(&sql, "INSERT INTO ");
-	migrate_sql_name(&sql, name);
-	for (size_t i = 0; i < n; i++) {
-		const struct migrate_column *c = migrate_schema_column(&s->seen[table], words.v[i]);
-
-		if (!c)
-			return err_set(err, ERR_FAIL, "column '%s.%s' is missing", name, words.v[i]);
-		buf_adds(&sql, i ? ", " : " (");
-		migrate_sql_name(&sql, c->name);
-		buf_adds(&list, i ? ", " : "");
-		if (values[i].p) {
-			buf_adds(&list, "CONVERT(_binary");
-			db_quote_string(m->db, &list, values[i].p, values[i].len);
-			buf_adds(&list, " USING utf8mb4)");
-		} else {
-			buf_adds(&list, "NULL");
-		}
-	}
-	buf_addf(&sql, ") VALUES (%s)", list.p);
-	if (mysql_real_query(db_handle(m->db), sql.p, sql.len))
-		return db_error(m->db, err);
-	int64_t key = (int64_t)mysql_insert_id(db_handle(m->db));
-	AUTO_FREE char *from = xasprintf("'%" PRId64 "', NULL)", origin);
-
-	undo_row(s, table, key, 0);
-	buf_adds(&s->rows, from);
-	if (id)
-		*id = key;
-	return s->rows.len >= FLUSH_BYTES ? migrate_flush(m, err) : 0;
 }

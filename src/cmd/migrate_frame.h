@@ -57,12 +57,23 @@ struct migrate_store {
 	struct buf rows;		/* undo rows to insert */
 	size_t n_rows;
 	bool server_rows;		/* the server has inserted some in this batch already */
+	struct buf inserts;		/* new rows that wait to be inserted, as one statement */
+	size_t n_inserts, inserts_max;
+	int inserts_table;
+	const char *inserts_names;
+	int64_t *origins;		/* of each */
+	int64_t key_step, last_key;	/* how the server numbers; 0: not asked yet */
 	int64_t cells, inserted;	/* changed in this run, this batch included */
 	bool marked;			/* the guard knows */
 	long floor, floor_before;	/* min_app_level with this run, and without; -1: there was none */
 	struct migrate_csv *csv;
 	char *backup;			/* what stands in for the way back: a file, or why there is none */
 };
+#define MIGRATE_FLUSH_BYTES (512u << 10)	/* well below the least max_allowed_packet in use, 1 MiB */
+/* Begin an undo row; the caller adds "OLD, NOW)". */
+void migrate_undo_row(struct migrate_store *s, int table, int64_t pk, int column);
+/* Insert the rows that wait, and note their undo rows; migrate_flush() does it, too. */
+int migrate_flush_inserts(struct migrate *m, struct err *err) MUST_CHECK;
 int migrate_store_create(struct db *db, struct err *err) MUST_CHECK;
 /* The run of this migration that is in `state` ("running"); 1 and its state loaded, 0 none. */
 int migrate_store_resume(struct migrate *m, struct err *err) MUST_CHECK;

@@ -91,7 +91,7 @@ int migrate_open(struct migrate *m, struct tool *t, const char *name, enum migra
 	*m = (struct migrate){ .t = t, .mode = mode, .pos = INT64_MIN, .lock = mode == MIGRATE_RUN ? " FOR UPDATE" : "",
 			       .need = { .evidence = BUF_INIT, .warning = BUF_INIT } };
 	m->store = xcalloc(1, sizeof(*m->store));
-	m->store->rows = (struct buf)BUF_INIT;
+	m->store->rows = m->store->inserts = (struct buf)BUF_INIT;
 	m->ledger = migrate_ledger_new(migrate_opts.samples);
 	m->what = migrate_find(name, err);
 	if (!m->what || check_options(m->what, err) < 0)
@@ -119,6 +119,8 @@ void migrate_close(struct migrate *m)
 	free(m->store->options);
 	free(m->store->backup);
 	buf_release(&m->store->rows);
+	buf_release(&m->store->inserts);
+	free(m->store->origins);
 	free(m->store);
 	migrate_ledger_free(m->ledger);
 	buf_release(&m->need.evidence);

@@ -152,6 +152,7 @@ int migrate_store_begin(struct migrate *m, struct err *err)
 	s->batch++;
 	buf_reset(&s->rows);
 	s->n_rows = 0;
+	s->n_inserts = 0;
 	s->server_rows = false;
 	return db_run(m->db, "START TRANSACTION", NULL, 0, NULL, err);
 }
@@ -385,7 +386,7 @@ int migrate_store_commit(struct migrate *m, int next_stage, bool done,
 	int64_t cells = 0, inserted = 0;
 	bool any;
 
-	any = s->n_rows || s->server_rows;
+	any = s->n_rows || s->n_inserts || s->server_rows;
 	if (migrate_flush(m, err) < 0 || (any && apply_all(m, &cells, &inserted, err) < 0))
 		return -1;
 	if ((cells || inserted) && !s->marked && before) {
