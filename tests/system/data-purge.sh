@@ -36,6 +36,9 @@ plant() {
 		each 161 180 | sed 's/^/ERROR cannot save /' >>/var/log/oscar-emr/application.log
 		each 181 190 | sed 's/^/# test user: /' >>/etc/oscar-emr/oscar.properties
 		chown -R oscar-emr: $docs /var/log/oscar-emr
+		# a unit, its link and a database account outside of our directories
+		echo JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP | oscar-emr totp enroll oscardoc --no-confirm --secret-stdin
+		systemctl is-enabled --quiet maintkit-totp@oscar-emr.service
 		oscar-emr backup create
 		oscar-emr backup verify /var/backups/oscar-emr/*.gpg
 		mariadb -e 'DROP TABLE old_note' oscar_15
@@ -170,6 +173,14 @@ ours_left() {
 	in_clinic sh -c "find / -xdev \( -name '*oscar*' -o -name 'maintkit-totp@*' -o -name 'maintkit-pending@*' \) 2>/dev/null |
 		grep -vE '^/(srv/debs|var/backups/oscar-emr|var/cache/debconf|usr/share/maintkit|run/systemd/generator|usr/lib/systemd/system/maintkit-)|^/lib/systemd/system/maintkit-'"
 }
+# What was done to the system beside files: accounts in MariaDB, rules, units that run, debconf's answers.
+effects_left() {
+	sql "SELECT user FROM mysql.user WHERE user IN ('oscar', 'maintkit-totp')" mysql
+	in_clinic sh -c 'systemctl list-units --plain --no-legend --state=active "maintkit-*@oscar-emr*" "oscar-emr*"
+		! [ -x /usr/bin/debconf-show ] || debconf-show oscar-emr | grep oscar-emr/'
+	# "comment=" and oscar-emr, as ufw writes it
+	[ "$1" = purged ] || in_clinic sh -c 'grep -h "comment=6f736361722d656d72" /etc/ufw/user.rules | grep -vw 22'
+}
 kept_or_gone() { # COUNT WANTED
 	case $1 in "$2") echo kept ;; 0) echo gone ;; *) echo "$1-of-$2" ;; esac
 }
@@ -203,6 +214,8 @@ row() { # NUMBER MARK FROM MAINTKIT DATABASE HOW DATA -> EXIT STATE TABLES FILES
 		is "$(everywhere)" '' "$what no name anywhere"
 		is "$(in_clinic mariadb-dump --all-databases --events --routines --flush-privileges 2>/dev/null | grep -c Plantagenet)" 0 "$what no name in any database"
 		is "$(ours_left)" '' "$what nothing of ours is left"
+		is "$(effects_left "$mk" 2>&1)" '' "$what no account, rule, unit or answer"
+		[ "$mk" = present ] || like "$(cat "$T/said")" 'firewall rule left in place: ' "$what rules that cannot be taken away without maintkit are named"
 		[ "$data" != data ] || is "$(backup_names | wc -l)" 180 "$what the backup is untouched"
 		;;
 	*' kept kept')
@@ -237,7 +250,9 @@ extra() { # HOW WHAT
 
 lab_need || BAIL "no machines here"
 lifecycle_debs >"$T/build" 2>&1 || { diag "$(cat "$T/build")"; BAIL "no packages"; }
-ok "a machine boots" lifecycle_boot bookworm || BAIL "no machine"
+# what a Debian that speaks French has
+i18n=$(lab_layer i18n bookworm debconf-i18n) || BAIL "no layer"
+ok "a machine boots" lifecycle_boot bookworm "$i18n" || BAIL "no machine"
 ok "installed" install_it || BAIL "not installed"
 ok "a key outside of this machine" prepare || BAIL "no key"
 ok "200 names are planted" plant || BAIL "not planted"
@@ -316,4 +331,28 @@ done <<'END'
 - re  purged   up       destroy        data     0 un gone gone
 - re  present  down     token-expired  data     0 un kept kept
 END
+# ---------------------------------------------------------------- killed
+
+# dpkg and all that it runs, after so many milliseconds; then as an admin does: again.
+killed() { # MILLISECONDS
+	local ms=$1 what="dpkg --purge killed after $1 ms:" first then state
+	ok "$what boots" boot_state "$(cat "$T/lower-rc")" || return
+	patients=80
+	before token
+	first=$(in_clinic sh -c "setsid dpkg --purge oscar-emr >/root/first 2>&1 & p=\$!; sleep $(printf '%d.%03d' $((ms / 1000)) $((ms % 1000))); kill -KILL -\$p; wait \$p; echo \$?" 2>/dev/null)
+	# an answer of the first run that it was destroyed must be true already
+	if in_clinic grep -q 'checked to be gone' /root/first; then
+		is "$({ sql_names; file_names; } | sort -u | wc -l)" 0 "$what what it said was so"
+	fi
+	in_clinic dpkg --configure -a >/dev/null 2>&1
+	then=$(in_clinic dpkg --purge oscar-emr 2>&1 </dev/null)
+	state=$(in_clinic dpkg-query -W -f '${db:Status-Abbrev}' oscar-emr 2>/dev/null | tr -d ' ')
+	note "$what status $first, then: $(tail -n 1 <<<"$then")"
+	is "${state:-un}" un "$what purged by the next run" || diag "$then"
+	is "$({ sql_names; file_names; } | sort -u | wc -l)" 0 "$what as authorized, all is gone" || diag "$then"
+	is "$(everywhere)$(ours_left)" '' "$what nothing is left"
+}
+if [ -z "${ROWS:-}" ]; then
+	for ms in 60 300 ${SOAK:+30 100 150 200 250 350 400 450 500 600 700 800 1000 1300}; do killed "$ms"; done
+fi
 done_testing
