@@ -277,7 +277,7 @@ static int run_stash(struct tool *t, int argc, char **argv, struct err *err)
 	}
 	/* It is in use again: an interrupted destruction is not to be gone on with
 	 * at a later purge, when there is other data. */
-	if (data_begun_forget(t, err) < 0)
+	if (data_begun_forget(t, err) < 0 || data_purged_forget(t, err) < 0)
 		return -1;
 	o.mode = 0700;
 	if (profile_save_copy(t->profile, &t->root, err) < 0 ||

@@ -144,6 +144,9 @@ int data_begun_write(struct tool *t, const struct data_facts *f, struct err *err
 int data_begun_dropped(struct tool *t, const struct data_facts *f, struct err *err) MUST_CHECK;
 /* Whatever was begun is not gone on with. */
 int data_begun_forget(struct tool *t, struct err *err) MUST_CHECK;
+/* The package is in use again: a purge that was killed in its last step is over
+ * (directory /var/lib/maintkit/.PKG.purged; postrm knows it too). */
+int data_purged_forget(struct tool *t, struct err *err) MUST_CHECK;
 /* Fills f->begun and f->dropped for f->instance, and the names. */
 int data_begun_read(struct tool *t, struct data_facts *f, struct strv *databases, struct err *err) MUST_CHECK;
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <syslog.h>
@@ -315,30 +314,40 @@ static void report(struct tool *t, const struct data_facts *f, bool with_backups
 	closelog();
 }
 
-/* The helper that runs at purge lies in the state directory: killed among its
- * files, a purge would find no helper any more and leave the rest. So it goes out
- * of sight at once, under a name that no package has; what a killed run left of
- * it, the next one or postrm deletes. */
+/* The program that runs at purge lies in the state directory, and so does the
+ * profile: killed among them, the next purge would find half of what it needs.
+ * So a directory beside it, under a name that no package has, says first that all
+ * else is gone, and then postrm needs nothing of them. */
+static char *purged_mark(struct tool *t)
+{
+	return xasprintf("/var/lib/maintkit/.%s.purged", t->package);
+}
+
+int data_purged_forget(struct tool *t, struct err *err)
+{
+	AUTO_FREE char *mark = purged_mark(t);
+	struct err why = ERR_INIT;
+	const char *name;
+	AUTO_FD int dir = path_open_parent(&t->root, mark, 0, &name, &why);
+
+	if (dir < 0 && why.kind == ERR_ABSENT)
+		return 0;
+	if (dir < 0 || (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT))
+		return dir < 0 ? err_set(err, why.kind, "%s", why.text) : err_sys(err, errno, "'%s'", mark);
+	return 0;
+}
+
 static int delete_state(struct tool *t, struct strv *left, struct err *err)
 {
 	AUTO_FREE char *state = profile_state_path(t->profile, "");
-	AUTO_FREE char *parent = NULL, *purged = NULL;
+	AUTO_FREE char *mark = purged_mark(t);
 	struct tree_count ignored = { 0 };
-	const char *name;
+	int rc;
 
-	while (strlen(state) > 1 && state[strlen(state) - 1] == '/')
-		state[strlen(state) - 1] = '\0';
-	parent = path_dirname(state);
-	purged = xasprintf("%s/.%s.purged", parent, t->package);
-	if (tree_delete(&t->root, purged, &ignored, left, err) < 0)
+	if (path_mkdirs(&t->root, mark, 0700, (uid_t)-1, (gid_t)-1, err) < 0)
 		return -1;
-	AUTO_FD int dir = path_open_parent(&t->root, state, 0, &name, err);
-
-	if (dir < 0)
-		return -1;
-	if (renameat(dir, name, dir, strrchr(purged, '/') + 1) < 0 || fsync(dir) < 0)
-		return err_sys(err, errno, "'%s'", state);
-	return tree_delete(&t->root, purged, &ignored, left, err) < 0 ? -1 : 0;
+	rc = tree_delete(&t->root, state, &ignored, left, err);
+	return rc ? (rc < 0 ? -1 : 0) : data_purged_forget(t, err);
 }
 
 int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with_backups, struct err *err)

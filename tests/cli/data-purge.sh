@@ -79,6 +79,11 @@ ok 'with maintkit still installed' data purge
 ok '... its shared directories stay' [ -d "$R/var/lib/maintkit" ]
 nok '... the state of the package does not' [ -e "$S" ]
 
+machine bare
+mkdir "$R/var/lib/maintkit/.clinic.purged"
+ok 'a purge was killed in its last step, then installed again' data stash
+nok '... that purge is over' [ -e "$R/var/lib/maintkit/.clinic.purged" ]
+
 # documents: nobody asked
 machine documents
 run stashed purge

@@ -291,7 +291,7 @@ done <<'END'
 - ii  present  up       default        data     0 un kept kept
 - ii  present  up       token          data     0 un gone gone
 - ii  present  up       token-host     data     1 pc kept kept
-+ ii  present  up       token-count    data     1 pc kept kept
+- ii  present  up       token-count    data     1 pc kept kept
 - ii  present  up       token-expired  data     0 un kept kept
 - ii  present  up       token-reused   data     1 pc kept kept
 - ii  present  up       no-debconf     data     0 un kept kept
