@@ -28,6 +28,9 @@ repository() { # DIR
 	mkdir -p "$1"
 	cp "$DEBS"/oscar-emr_{15.0,19.1}-1_all.deb "$1/" || return
 	for v in "$BAD" "$GOOD"; do legacy_deb "$v" "$1" || return; done
+	mkdir -p "$T/other/DEBIAN"
+	printf 'Package: other\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: x\n' >"$T/other/DEBIAN/control"
+	dpkg-deb -b "$T/other" "$1/other.deb" >/dev/null || return
 	echo 'deb [trusted=yes] file:/srv/repo ./' >"$1/list"
 	legacy_repository "$1"
 }
@@ -151,22 +154,38 @@ same_in_french() {
 	done
 }
 
-# Each command of the refusal, pasted.
+# paste WORDS: the line of the refusal that has these words, given to a shell as it stands
+paste() {
+	local line
+	line=$(sed -n "s/^      //p" <<<"$reference" | grep -- "$1")
+	ok "$suite: pasted: $line" in_clinic sh -c "${line/apt-get/${apt[*]}}"
+}
 ways_out() {
-	local line said
-	while read -r line; do
-		case $line in
-		*"backup restore"*)
-			in_clinic maintkit backup restore --help | grep -q -- --yes ||
-				{ skip "a restore in place is not there yet" "$suite: pasted: $line"; continue; } ;;
-		esac
-		ok "$suite: pasted: $line" in_clinic sh -c "${line/apt-get/${apt[*]}}"
-	done <<<"$(sed -n 's/^      //p' <<<"$reference")"
+	local said
+	paste apt-get
+	paste 'guard allow'
 	said=$(in_clinic dpkg -i "$(deb $BAD)" 2>&1)
 	is "$(state)" "ii $BAD" "$suite: what was allowed by hand goes in"
 	like "$said" "allowed once: oscar-emr $BAD \(WHY\)" "$suite: ... and the hook says why"
 	ok "$suite: and back" by_apt_file $OURS
 	ok "$suite: ... it is served" serves_version 19.1
+	paste 'backup restore'
+	said=$(in_clinic dpkg -i "$(deb $BAD)" 2>&1)
+	is "$(state)" "ii $BAD" "$suite: over the data of the backup it goes in"
+	unlike "$said" "allowed once" "$suite: ... without an allowance: that was for other data"
+	is "$(sql "SELECT last_name FROM demographic")" Tremblay "$suite: ... which has the patient"
+}
+
+# The hooks' files stay when maintkit is removed, and go when it is purged.
+without_maintkit() {
+	local how said
+	for how in -r -P; do
+		ok "$suite: dpkg $how maintkit" in_clinic dpkg "$how" maintkit
+		said=$(in_clinic sh -c "dpkg -i /srv/repo/other.deb && ${apt[*]} --reinstall install other" 2>&1)
+		is "$?" 0 "$suite: ... dpkg and apt go on"
+		unlike "$said" "maintkit|not found|rror" "$suite: ... and say nothing about it"
+	done
+	nok "$suite: purged, the hooks' files are gone" in_clinic sh -c 'ls /etc/dpkg/dpkg.cfg.d/maintkit /etc/apt/apt.conf.d/60maintkit'
 }
 
 one_suite() {
@@ -174,7 +193,7 @@ one_suite() {
 	prepare
 	run by_dpkg $BAD
 	reference=$(refusal "$out$err")
-	like "$reference" "backup restore /var/backups/oscar-emr/oscar-emr-[0-9TZ]+\.tar\.zst\.gpg" "$suite: the backup of before the upgrade is named"
+	like "$reference" "backup restore --stop-app /var/backups/oscar-emr/oscar-emr-[0-9TZ]+\.tar\.zst\.gpg" "$suite: the backup of before the upgrade is named"
 	reference_fr=$(refusal "$(in_clinic env LC_MESSAGES=fr_CA.UTF-8 maintkit -p oscar-emr guard check $BAD 2>&1)")
 	like "$reference_fr" "refusé : oscar-emr $BAD.*solutions.*sauvegarde du" "$suite: guard check says it in French"
 	is "$(refusal "$(in_clinic maintkit -p oscar-emr guard check $BAD 2>&1)")" "$reference" "$suite: guard check says the same"
@@ -196,6 +215,7 @@ one_suite() {
 	ok "$suite: and installed again" by_dpkg $OURS
 	allowed removal apt
 	ways_out
+	without_maintkit
 }
 by_removed() { by_dpkg "$1"; }
 
