@@ -39,8 +39,9 @@ static const struct verb verbs[] = {
 	{ "list", "", "Show the backups.", VERB_JSON, 0, 0, NULL, backup_run_list },
 	{ "verify", "[FILE]", "Decrypt a backup (the newest) and compare every member, writing nothing.",
 	  VERB_JSON | VERB_LOCK | VERB_NEEDS_ROOT, 0, 1, verify_opts, backup_run_verify },
+	/* these two take the lock themselves: dpkg's scripts, which they may run, want it too */
 	{ "restore", "[FILE]", "Put a backup in place of what is in use, which is kept aside.",
-	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 1, restore_opts, backup_run_restore },
+	  VERB_DRY_RUN | VERB_NEEDS_ROOT, 0, 1, restore_opts, backup_run_restore },
 	{ "kept", "", "Show what the last restore keeps aside.", VERB_JSON | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_kept },
 	{ "recipients", "", "Show who can open the backups, and where that secret lies.",
 	  VERB_JSON | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_recipients },
@@ -48,7 +49,8 @@ static const struct verb verbs[] = {
 	  VERB_NEEDS_ROOT, 0, 0, recovery_opts, backup_run_recovery },
 	{ "schedule", "", "Make backups every night.",
 	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, schedule_opts, backup_run_schedule },
-	{ "rollback", "", "Not there yet.", 0, 0, 0, NULL, backup_run_missing },
+	{ "rollback", "", "Undo the last upgrade: the data of before, and the version it belongs to.",
+	  VERB_DRY_RUN | VERB_NEEDS_ROOT, 0, 0, rollback_opts, backup_run_rollback },
 	{ "prune", "", "Remove the backups that the keep rules do not hold.",
 	  VERB_JSON | VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_prune },
 	{ 0 },
@@ -59,11 +61,6 @@ static const struct command command = {
 	.summary = "Encrypted, checked, restorable copies of database, documents, configuration and keys.",
 	.verbs = verbs,
 };
-
-int backup_run_missing(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
-{
-	return err_set(err, ERR_FAIL, "'%s %s' is not there yet", t->command->name, t->verb->name);
-}
 
 int main(int argc, char **argv)
 {

@@ -259,6 +259,5 @@ int backup_run_prune(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_recovery(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_recipients(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_schedule(struct tool *t, int argc, char **argv, struct err *err);
-int backup_run_missing(struct tool *t, int argc, char **argv, struct err *err);
 
 #endif

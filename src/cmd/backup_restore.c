@@ -156,6 +156,22 @@ const struct opt restore_opts[] = {
 	{ 0 },
 };
 
+/* The backup says which version it was made with. */
+static int to_version(struct tool *t, const char *given, struct err *err)
+{
+	AUTO_FREE char *file = backup_path(t, given), *version = NULL, *deb = NULL;
+	AUTO_BUF info = BUF_INIT;
+
+	if (backup_read_info(file, &info, err) < 0)
+		return -1;
+	version = info_get(&info, "version");
+	if (!version || !*version)
+		return err_set(err, ERR_FAIL, "'%s' does not say which version it was made with; restore without --to-version-of-backup",
+			       file);
+	deb = rollback_find_deb(t, version, err);
+	return deb ? rollback_run(t, file, version, deb, err) : -1;
+}
+
 int backup_run_restore(struct tool *t, int argc, char **argv, struct err *err)
 {
 	const struct restore_options *o = &restore_options;
@@ -167,6 +183,12 @@ int backup_run_restore(struct tool *t, int argc, char **argv, struct err *err)
 		return err_set(err, ERR_USAGE, "say which backup");
 	if ((backup_options.to || backup_options.database) && (o->only || o->adopt || o->stop_app || o->to_version))
 		return err_set(err, ERR_USAGE, "--to and --database touch nothing in use: no other option goes with them");
+	if (o->to_version)
+		return to_version(t, argv[0], err);
+	AUTO_FD int lock = t->dry_run ? -1 : tool_lock(t, err);
+
+	if (lock < 0 && !t->dry_run)
+		return -1;
 	if (o->finish)
 		return restore_finish(t, err);
 	if (o->revert)

@@ -134,6 +134,14 @@ int around_nobody_connected(struct db *db, const char *database, struct err *err
 /* Documents below old that are not in now, or are others there: how many; names go to the list file. */
 int around_compare(struct tool *t, const struct restore_plan *p, uint64_t *n, struct err *err) MUST_CHECK;
 
+/* ---- back to an older version (backup_rollback.c) ------------------------------------- */
+/* The package of that version, to be freed: --deb, else in apt's cache or the
+ * backup directory. ERR_FAIL says where was looked. */
+char *rollback_find_deb(struct tool *t, const char *version, struct err *err);
+/* Ask, unless told not to; ERR_POLICY when nobody can be asked. */
+int rollback_ask(const char *text, struct err *err) MUST_CHECK;
+/* Restore file, then install version from deb; t's lock is not held. */
+int rollback_run(struct tool *t, const char *file, const char *version, const char *deb, struct err *err) MUST_CHECK;
 int backup_run_rollback(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_kept(struct tool *t, int argc, char **argv, struct err *err);
 

@@ -402,16 +402,21 @@ const char *const *tool_child_env(void)
 	return env;
 }
 
+int tool_lock(struct tool *t, struct err *err)
+{
+	AUTO_FREE char *path = profile_state_path(t->profile, "lock");
+
+	if (parent_holds_lock())
+		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return statefile_make_dir(t->profile, &t->root, err) < 0 ? -1 : lock_file(&t->root, path, LOCK_WAIT_MS, err);
+}
+
 static int run_locked(struct tool *t, int argc, char **argv, struct err *err)
 {
 	AUTO_FD int lock = -1;
 
-	if ((t->verb->flags & VERB_LOCK) && t->profile && !t->dry_run && !parent_holds_lock()) {
-		AUTO_FREE char *path = profile_state_path(t->profile, "lock");
-
-		if (statefile_make_dir(t->profile, &t->root, err) < 0)
-			return -1;
-		lock = lock_file(&t->root, path, LOCK_WAIT_MS, err);
+	if ((t->verb->flags & VERB_LOCK) && t->profile && !t->dry_run) {
+		lock = tool_lock(t, err);
 		if (lock < 0)
 			return -1;
 	}

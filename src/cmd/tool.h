@@ -72,6 +72,9 @@ int tool_main(const struct command *c, int argc, char **argv);
 /* Read all of stdin (for a secret or a decision), once, up to max bytes,
  * trailing line end removed. Kept in t->input, wiped at the end. */
 int tool_read_input(struct tool *t, size_t max, struct err *err) MUST_CHECK;
+/* Take the package's lock, for a verb that must not hold it all the time (no
+ * VERB_LOCK): a descriptor to be closed. ERR_BUSY. */
+int tool_lock(struct tool *t, struct err *err) MUST_CHECK;
 /* Environment (struct child, env) for a maintkit program that a verb with
  * VERB_LOCK runs: it does not wait for the lock that we hold. Static. */
 const char *const *tool_child_env(void);
