@@ -12,6 +12,8 @@ static const struct opt create_opts[] = {
 	  "full, or since: leave those to the last full backup that have not changed" },
 	{ "if-patients", 0, OPT_FLAG, &backup_options.if_patients, NULL, "make one only if there is patient data" },
 	{ "for-upgrade", 0, OPT_FLAG, &backup_options.for_upgrade, NULL, "the same, and it is the way back of an upgrade" },
+	{ "level", 0, OPT_INT, &backup_options.level, "N", "with --for-upgrade: none is needed when the data has this level already" },
+	{ "sql", 0, OPT_FLAG, &backup_options.sql, NULL, "with --level: one is needed all the same, because SQL will run" },
 	{ "scheduled", 0, OPT_FLAG, &backup_options.scheduled, NULL, "refuse unless it can be opened without this machine" },
 	{ "archive", 0, OPT_FLAG, &backup_options.archive, NULL, "the same, and 'prune' never removes it" },
 	{ "files-only", 0, OPT_FLAG, &backup_options.files_only, NULL, "leave the database out" },
@@ -24,6 +26,10 @@ static const struct opt verify_opts[] = {
 	  "load the dump into a scratch database as well, and compare that" },
 	BACKUP_KEY_OPTS, { 0 },
 };
+static const struct opt forgo_opts[] = {
+	{ "reason", 0, OPT_STRING, &backup_options.reason, "TEXT", "why, for the log" },
+	{ 0 },
+};
 static const struct opt recovery_opts[] = {
 	{ "new", 0, OPT_FLAG, &backup_options.renew, NULL, "make another one for backups from now on" },
 	{ "confirm", 0, OPT_FLAG, &backup_options.confirm, NULL, "prove by typing it (standard input) that you have it" },
@@ -35,7 +41,9 @@ static const struct opt schedule_opts[] = {
 };
 static const struct verb verbs[] = {
 	{ "create", "", "Make a backup now.",
-	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, create_opts, backup_run_create },
+	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT | VERB_DEFER, 0, 0, create_opts, backup_run_create },
+	{ "forgo", "", "Let the next upgrade go on even if no backup can be made first, once.",
+	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, forgo_opts, backup_run_forgo },
 	{ "list", "", "Show the backups.", VERB_JSON, 0, 0, NULL, backup_run_list },
 	{ "verify", "[FILE]", "Decrypt a backup (the newest) and compare every member, writing nothing.",
 	  VERB_JSON | VERB_LOCK | VERB_NEEDS_ROOT, 0, 1, verify_opts, backup_run_verify },

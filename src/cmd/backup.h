@@ -42,10 +42,11 @@
 #define BACKUP_LINKS ".documents"	/* directory beside a backup: documents as hard links */
 
 struct backup_options {
-	const char *output, *key, *to, *database, *documents;
+	const char *output, *key, *to, *database, *documents, *reason;
 	struct strv recipients;
 	bool if_patients, for_upgrade, scheduled, archive, files_only, skip_unreadable, passphrase_stdin, recovery_stdin;
-	bool restore_test, confirm, renew, off;
+	bool restore_test, confirm, renew, off, sql;
+	long level;	/* of the version that is coming; 0: not told */
 };
 extern struct backup_options backup_options;
 /* Which secret opens a backup, in the table of a verb that reads one. */
@@ -152,6 +153,8 @@ int recipients_import(struct pgp *pgp, const struct recipients *r, struct strv *
 /* Can it be opened when this machine is gone? ERR_POLICY with what to do when not. home: a scratch directory's. */
 int recipients_require_outside(const struct recipients *r, const char *home, struct err *err) MUST_CHECK;
 
+/* Make one, to be shown and confirmed later ("backup recovery"). */
+int recovery_make(struct tool *t, struct err *err) MUST_CHECK;
 /* The recovery passphrase as it is kept for encrypting (root only): 1 there is one. */
 int recovery_read(struct tool *t, struct buf *passphrase, bool *confirmed, struct err *err) MUST_CHECK;
 
@@ -254,6 +257,7 @@ int backup_write_info(const char *file, const struct buf *info, struct err *err)
 int backup_run_create(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_list(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_verify(struct tool *t, int argc, char **argv, struct err *err);
+int backup_run_forgo(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_restore(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_prune(struct tool *t, int argc, char **argv, struct err *err);
 int backup_run_recovery(struct tool *t, int argc, char **argv, struct err *err);

@@ -235,9 +235,9 @@ int backup_run_create(struct tool *t, int argc UNUSED, char **argv UNUSED, struc
 	int todo = making_prepare(&p, t, err);
 
 	if (todo < 0)
-		return -1;
+		return backup_options.for_upgrade ? upgrade_forgone(t, err) : -1;
 	if (!todo) {
-		log_info("there is no patient data; no backup is made");
+		log_info("no backup is made");
 		return 0;
 	}
 	if (t->dry_run) {
@@ -248,5 +248,5 @@ int backup_run_create(struct tool *t, int argc UNUSED, char **argv UNUSED, struc
 	if (make(&p, t, err) == 0)
 		return 0;
 	err_prefix(err, "no backup was made");
-	return -1;
+	return backup_options.for_upgrade ? upgrade_forgone(t, err) : -1;
 }

@@ -471,6 +471,10 @@ int restore_finish(struct tool *t, struct err *err)
 
 	if (plan_read(&p, t, err) < 0)
 		return -1;
+	if (t->dry_run) {
+		plan_tell(&p, t);
+		return 0;
+	}
 	if (p.phase == PLAN_DROPPING)
 		return swap_drop(&p, t, err);
 	if (p.phase != PLAN_SWAPPING && p.phase != PLAN_REVERTING) {
@@ -489,6 +493,10 @@ int restore_revert(struct tool *t, struct err *err)
 		return -1;
 	if (p.phase == PLAN_NONE || p.phase == PLAN_LOADING || p.phase == PLAN_DROPPING)
 		return nothing_to(t, err);
+	if (t->dry_run) {
+		plan_tell(&p, t);
+		return 0;
+	}
 	if (refuse_running(t, err) < 0)
 		return -1;
 	if (p.phase == PLAN_SWAPPING || p.phase == PLAN_REVERTING) {

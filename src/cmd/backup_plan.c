@@ -188,8 +188,10 @@ static void plan_trees(struct restore_plan *p, struct tool *t, const char *only)
 	AUTO_FREE char *base = profile_state_path(t->profile, "props-base");
 	const char *file = profile_get(t->profile, "properties", "file");
 
-	if (!only || strcmp(only, "documents") == 0)
+	if (!only || strcmp(only, "documents") == 0) {
 		plan_words(p, t, "documents", "documents");
+		plan_words(p, t, "documents", "legacy");
+	}
 	if (!only || strcmp(only, "keys") == 0) {
 		plan_words(p, t, "keys", "keys");
 		for (size_t i = 0; i < ARRAY_LEN(copies); i++)
@@ -252,7 +254,7 @@ int plan_make(struct restore_plan *p, struct tool *t, const char *only, struct e
 }
 
 /* ---- at boot -------------------------------------------------------------------------- */
-/* Steps of the chain "schema" keep the application down (guard start-check). */
+/* Steps of the chain "restore" keep the application down (guard start-check). */
 static void pending_words(struct strv *argv)
 {
 	strv_add(argv, "backup");
@@ -265,7 +267,7 @@ int plan_pend(struct tool *t, struct err *err)
 	AUTO_STRV argv = STRV_INIT;
 
 	pending_words(&argv);
-	return pending_add(t->profile, &t->root, "schema", "a restore was interrupted", &argv, NULL, err);
+	return pending_add(t->profile, &t->root, "restore", "a restore was interrupted", &argv, NULL, err);
 }
 
 int plan_unpend(struct tool *t, struct err *err)

@@ -60,14 +60,14 @@ static int add_tree(struct making *p, struct tool *t, const char *path, struct e
 
 static int choose_trees(struct making *p, struct tool *t, struct err *err)
 {
-	static const char *const lists[] = { "documents", "keys", "configuration" };
+	static const char *const lists[] = { "documents", "legacy", "keys", "configuration" };
 	const char *properties = profile_get(t->profile, "properties", "file");
 	AUTO_STRV paths = STRV_INIT;
 	size_t documents = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		profile_words(t->profile, "data", lists[i], &paths);
-		documents = i == 0 ? paths.n : documents;
+		documents = i <= 1 ? paths.n : documents;	/* legacy: documents of an installation before this one */
 	}
 	if (properties)
 		strv_add(&paths, properties);
@@ -92,6 +92,7 @@ static int has_patients(struct making *p, struct tool *t, struct err *err)
 	int64_t n = 0;
 
 	profile_words(t->profile, "data", "documents", &documents);
+	profile_words(t->profile, "data", "legacy", &documents);
 	for (size_t i = 0; i < documents.n; i++) {
 		struct tree_size size = { 0 };
 		struct err why = ERR_INIT;
@@ -179,6 +180,8 @@ static int describe(struct making *p, struct tool *t, struct err *err)
 	backup_time_text(when);
 		info_add(&p->info, "package", "%s", package);
 	info_add(&p->info, "purpose", "%s", purpose());
+	if (backup_options.for_upgrade && backup_options.level)
+		info_add(&p->info, "for_level", "%ld", backup_options.level);
 	add_version(p, t);
 	info_add(&p->info, "maintkit", "%s", MAINTKIT_VERSION);
 	info_add(&p->info, "created", "%s", when);
@@ -292,8 +295,16 @@ int making_prepare(struct making *p, struct tool *t, struct err *err)
 	if (backup_options.if_patients || backup_options.for_upgrade) {
 		int any = has_patients(p, t, err);
 
+		if (any == 0)
+			log_info("there is no patient data");
 		if (any <= 0)
 			return any;
+	}
+	if (backup_options.for_upgrade) {
+		int due = upgrade_due(p, t, err);
+
+		if (due <= 0 || upgrade_need_key(t, err) < 0)
+			return due <= 0 ? due : -1;
 	}
 	return choose_recipients(p, t, err) < 0 || name_output(p, t, err) < 0 || choose_trees(p, t, err) < 0 ||
 	       describe(p, t, err) < 0 || choose_base(p, t, err) < 0 || measure(p, t, err) < 0 || check_space(p, err) < 0 ? -1 : 1;

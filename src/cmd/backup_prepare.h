@@ -26,6 +26,13 @@ void making_release(struct making *p);
 /* 1 there is something to do; 0 no patient data, and only then one was asked for. */
 int making_prepare(struct making *p, struct tool *t, struct err *err) MUST_CHECK;
 
+/* backup_upgrade.c: does the version that comes need a backup of this data first? 1 yes, 0 no, and said why. */
+int upgrade_due(struct making *p, struct tool *t, struct err *err) MUST_CHECK;
+/* Something to encrypt to: where there is nothing yet, a recovery passphrase is made. */
+int upgrade_need_key(struct tool *t, struct err *err) MUST_CHECK;
+/* It could not be made: 0 when that was allowed once, else err says so and is a refusal. */
+int upgrade_forgone(struct tool *t, struct err *err) MUST_CHECK;
+
 /* In the state directory, what only this machine and this moment know. */
 extern const char *const making_state_skip[];
 

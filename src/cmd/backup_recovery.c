@@ -67,6 +67,13 @@ static int make(struct tool *t, struct buf *passphrase, struct err *err)
 	       write_leaf(t, LEAF, passphrase->p, 0400, err) < 0 ? -1 : 0;
 }
 
+int recovery_make(struct tool *t, struct err *err)
+{
+	AUTO_BUF passphrase = BUF_SECRET_INIT;
+
+	return make(t, &passphrase, err);
+}
+
 static int confirm(struct tool *t, struct err *err)
 {
 	char now[BACKUP_TIME_SIZE];

@@ -158,6 +158,19 @@ void data_delete_disposable(struct tool *t, const struct data_facts *f)
 	tell_left(&left);
 }
 
+/* What a restore keeps aside. */
+static void delete_kept(struct tool *t, const struct data_facts *f, struct tree_count *gone, struct strv *left)
+{
+	for (size_t i = 0; i < f->n_effects; i++) {
+		const struct effect *e = &f->effects[i];
+		struct err err = ERR_INIT;
+
+		if (strcmp(e->kind, "dir") == 0 && e->class == EFFECT_DATA && strcmp(e->old, EFFECT_ABSENT) == 0 &&
+		    tree_delete(&t->root, e->id, gone, left, &err) < 0)
+			strv_add(left, err.text);
+	}
+}
+
 /* The configuration last: it leads to the rest, so as long as something is left it stays. */
 static void delete_files(struct tool *t, const struct data_facts *f, bool with_backups,
 			 struct tree_count *gone, struct strv *left)
@@ -165,6 +178,7 @@ static void delete_files(struct tool *t, const struct data_facts *f, bool with_b
 	struct tree_count other = { 0 };
 
 	delete_trees(t, f, "documents", gone, left);
+	delete_kept(t, f, gone, left);
 	delete_trees(t, f, "logs", &other, left);
 	delete_trees(t, f, "keys", &other, left);
 	delete_trees(t, f, "disposable", &other, left);

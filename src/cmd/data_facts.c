@@ -122,6 +122,22 @@ static void prove_main(struct data_facts *f, struct data_database *b)
 	}
 }
 
+static bool is_base(const struct data_facts *f, const char *name)
+{
+	for (size_t i = 0; i < f->n_base; i++)
+		if (strcmp(f->base[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What a restore loaded or keeps aside is ours as well. */
+static void add_made(struct data_facts *f)
+{
+	for (size_t i = 0; i < f->n_effects; i++)
+		if (strcmp(f->effects[i].kind, "database") == 0 && we_made(f, f->effects[i].id) && !is_base(f, f->effects[i].id))
+			add_database(f, f->effects[i].id);
+}
+
 /* Databases under other names with our id: ours was renamed, or somebody made a copy. */
 static void find_copies(struct data_facts *f)
 {
@@ -140,7 +156,7 @@ static void find_copies(struct data_facts *f)
 	for (size_t i = 0; i < names.n; i++) {
 		AUTO_BUF id = BUF_INIT;
 
-		if (strcmp(names.v[i], f->base[0].name) == 0 ||
+		if (is_base(f, names.v[i]) ||
 		    data_db_query(&f->db, names.v[i], "SELECT value FROM maintkit_meta WHERE name = 'instance_id'", &id,
 				  NULL) < 0)
 			continue;
@@ -368,6 +384,7 @@ int data_facts_gather(struct data_facts *f, struct tool *t, struct err *err)
 	profile_words(t->profile, "data", "databases", &more);
 	for (size_t i = 0; i < more.n; i++)
 		add_database(f, more.v[i]);
+	add_made(f);
 	data_others_find(&f->others, t, &doubts);
 	for (size_t i = 0; i < doubts.n; i++)
 		trouble(f, doubts.v[i]);

@@ -147,7 +147,8 @@ static int schema_pending(struct tool *t, struct err *err)
 		return -1;
 	for (size_t i = 0; i < n && !which; i++)
 		if (list[i].argv.n && (strcmp(list[i].argv.v[0], "sql") == 0 ||
-				       strcmp(list[i].argv.v[0], "migrate") == 0))
+				       strcmp(list[i].argv.v[0], "migrate") == 0 ||
+				       strcmp(list[i].chain, "restore") == 0))
 			which = xasprintf("%s %s", list[i].argv.v[0], list[i].argv.n > 1 ? list[i].argv.v[1] : "");
 	pending_free(list, n);
 	if (!which)

@@ -261,6 +261,28 @@ static void judge_recipients(const struct tool *t UNUSED, const char *json, stru
 	say(f, LEVEL_NOTE, "backup recovery");
 }
 
+static void judge_kept(const struct tool *t UNUSED, const char *json, struct finding *f)
+{
+	AUTO_STRV kept = STRV_INIT;
+
+	status_objects(json, &kept);
+	if (!kept.n) {
+		buf_adds(&f->text, "nothing is kept aside");
+		return;
+	}
+	AUTO_FREE char *state = status_value(kept.v[0], "state"), *since = status_value(kept.v[0], "since");
+	AUTO_FREE char *database = status_value(kept.v[0], "database");
+
+	if (equals(state, "restored") || equals(state, "reverted")) {
+		buf_addf(&f->text, "%s is kept since %s%s%s", equals(state, "restored") ? "the former state" : "the restored state",
+			 since ? since : "?", database ? ", database " : "", database ? database : "");
+		say(f, LEVEL_NOTE, "backup restore --confirm");
+		return;
+	}
+	buf_addf(&f->text, "interrupted while %s", state ? state : "?");
+	say(f, LEVEL_WRONG, equals(state, "loading") ? "backup restore --discard" : "backup restore --continue");
+}
+
 static void judge_retained(const struct tool *t UNUSED, const char *json, struct finding *f)
 {
 	AUTO_STRV kept = STRV_INIT;
@@ -327,6 +349,7 @@ const struct area status_areas[] = {
 	{ "guard", "guard", "guard", "status", judge_guard },
 	{ "pending", NULL, "pending", "list", judge_pending },
 	{ "backups", "backup", "backup", "list", judge_backups },
+	{ "restore", "backup", "backup", "kept", judge_kept },
 	{ "backup keys", "backup", "backup", "recipients", judge_recipients },
 	{ "retained data", "data", "data", "list", judge_retained },
 };

@@ -145,6 +145,25 @@ ok "confirm" backup restore --confirm
 mariadb_start
 untouched
 
+# ---- half way ---------------------------------------------------------------------------------------------------------
+ok "restore" backup restore "$B"
+sed 's/ restore\t1\t\([^\t]*\)\trestored\t/ restore\t1\t\1\treverting\t/' "$STATE/restore" >"$T/plan"
+isnt "$(cut -f 4 "$T/plan" | head -n 1)" restored "a plan that is half way"
+python3 - "$T/plan" "$STATE/restore" <<-'PY'
+	import sys, zlib
+	out = b""
+	for line in open(sys.argv[1], "rb"):
+	    body = line[9:-1]
+	    out += b"%08x " % zlib.crc32(body) + body + b"\n"
+	open(sys.argv[2], "wb").write(out)
+PY
+rc_is 4 "confirm waits for its end" backup restore --confirm
+ok "which --continue brings" backup restore --continue
+
+is "$(state | diff "$T/good" -)" "" "the former state is in use"
+ok "confirm" backup restore --confirm
+untouched
+
 # ---- the server is lost while the dump is loaded ---------------------------------------------------------------------
 slow() { mariadb_sql "SET GLOBAL innodb_flush_log_at_trx_commit=1, sync_binlog=1"; }
 slow

@@ -1,0 +1,136 @@
+/* backup create --for-upgrade: whether one is needed, what it is encrypted to, and what when it cannot be made.
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Called in a preinst, before anything is unpacked, and once more before SQL
+ * runs over data that no preinst could know of (kept by an earlier purge,
+ * found after a database was down).
+ */
+#include <string.h>
+#include <time.h>
+#include "../core/record.h"
+#include "../ext/statefile.h"
+#include "backup_prepare.h"
+
+#define TOKEN "tokens/no-backup"
+#define TOKEN_HOURS 24
+#define FRESH_S 3600		/* one made for the same upgrade so recently is that upgrade's */
+
+/* -1 error, 0 none recorded. */
+static long data_level(struct making *p, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	AUTO_BUF use = BUF_INIT;
+
+	buf_adds(&use, "USE ");
+	if (db_quote_name(&use, p->db.name, err) < 0 || db_run(p->db.db, use.p, NULL, 0, NULL, err) < 0)
+		return -1;
+	if (!db_has_table(p->db.db, "maintkit_meta", NULL) || db_meta_get(p->db.db, "schema_level", &text, NULL) < 0)
+		return 0;
+	return strtol(text, NULL, 10);
+}
+
+/* Made before by the same upgrade: preinst and postinst both ask. */
+static int made_already(struct making *p, struct tool *t, struct err *err)
+{
+	CLEANUP(backup_set_release) struct backup_set set = BACKUP_SET_INIT;
+
+	if (backup_set_load(&set, t, err) < 0)
+		return -1;
+	for (size_t i = set.n; i-- > 0; ) {
+		AUTO_FREE char *level = info_get(&set.v[i].info, "for_level");
+
+		if (level && strtol(level, NULL, 10) == backup_options.level && set.v[i].created <= p->now &&
+		    set.v[i].created >= p->now - FRESH_S) {
+			log_info("'%s' was made for this upgrade", set.v[i].name);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+int upgrade_due(struct making *p, struct tool *t, struct err *err)
+{
+	long level = 0;
+
+	if (!backup_options.level)
+		return 1;
+	if (p->db.exists && (level = data_level(p, err)) < 0)
+		return -1;
+	if (level >= backup_options.level && !backup_options.sql) {
+		log_info("the data has level %ld already", level);
+		return 0;
+	}
+	int made = made_already(p, t, err);
+
+	return made < 0 ? -1 : !made;
+}
+
+int upgrade_need_key(struct tool *t, struct err *err)
+{
+	CLEANUP(recipients_release) struct recipients r = RECIPIENTS_INIT;
+
+	if (recipients_read(&r, t, err) < 0)
+		return -1;
+	if (r.keys.n || r.passphrase.len)
+		return 0;
+	if (recovery_make(t, err) < 0)
+		return -1;
+	log_warn("there is no key to encrypt to yet, so the backup opens with a recovery passphrase that was made now and is kept "
+		 "for root; write it down: maintkit -p %s backup recovery", t->package);
+	return 0;
+}
+
+/* ---- without ------------------------------------------------------------------------- */
+static int make_tokens_dir(struct tool *t, struct err *err)
+{
+	AUTO_FREE char *dir = profile_state_path(t->profile, "tokens");
+
+	return statefile_make_dir(t->profile, &t->root, err) < 0 ? -1 :
+	       path_mkdirs(&t->root, dir, 0700, (uid_t)-1, (gid_t)-1, err);
+}
+
+int backup_run_forgo(struct tool *t, int argc UNUSED, char **argv UNUSED, struct err *err)
+{
+	AUTO_FREE char *until = xasprintf("%lld", (long long)time(NULL) + TOKEN_HOURS * 3600LL);
+	const char *fields[] = { "no-backup", until, backup_options.reason };
+	AUTO_BUF text = BUF_INIT;
+
+	if (!backup_options.reason || !*backup_options.reason)
+		return err_set(err, ERR_USAGE, "--reason is missing: what is lost without a way back is somebody's decision");
+	record_format(&text, fields, ARRAY_LEN(fields));
+	if (!t->dry_run && (make_tokens_dir(t, err) < 0 || statefile_write(t->profile, &t->root, TOKEN, &text, err) < 0))
+		return -1;
+	log_warn("within %d hours one upgrade of '%s' may go on although no backup can be made first (%s)", TOKEN_HOURS, t->package,
+		 backup_options.reason);
+	return 0;
+}
+
+static int on_token(const struct strv *f, void *arg, struct err *err UNUSED)
+{
+	bool *good = arg;
+
+	*good = f->n >= 3 && strcmp(f->v[0], "no-backup") == 0 && strtoll(f->v[1], NULL, 10) > (long long)time(NULL) &&
+		strtoll(f->v[1], NULL, 10) <= (long long)time(NULL) + TOKEN_HOURS * 3600LL;
+	return 0;
+}
+
+int upgrade_forgone(struct tool *t, struct err *err)
+{
+	const struct buf none = BUF_INIT;
+	struct err why = ERR_INIT;
+	bool good = false;
+
+	if (err->kind == ERR_USAGE || (t->defer && err->kind == ERR_BACKEND))
+		return -1;
+	if (statefile_read(t->profile, &t->root, TOKEN, on_token, &good, &why) == 0 && good &&
+	    statefile_write(t->profile, &t->root, TOKEN, &none, &why) == 0) {
+		log_warn("%s", err->text);
+		log_warn("the upgrade goes on without a backup, as it was allowed once");
+		err_clear(err);
+		return 0;
+	}
+	err_hint(err, "mend that, or let one upgrade go on without a way back: maintkit -p %s backup forgo --reason WHY", t->package);
+	if (err->kind != ERR_BACKEND)
+		err->kind = ERR_POLICY;
+	return -1;
+}
