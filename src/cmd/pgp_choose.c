@@ -144,7 +144,7 @@ int pgp_ensure_in_home(struct pgp *pgp, int home_fd, void *arg, struct buf *out,
 		return 1;
 	err_clear(err);
 	if (chosen < 0) {
-		if (make_key(pgp, job, &fpr, err) < 0)
+		if ((!all.n && pgp_home_forget_trust(home_fd, err) < 0) || make_key(pgp, job, &fpr, err) < 0)
 			return -1;
 	} else {
 		fpr = xstrdup(all.v[chosen].fpr);

@@ -103,6 +103,13 @@ int pgp_home_settle(const char *home, struct err *err)
 	return err_set(err, ERR_BUSY, "another gpg changes the keys in '%s'; try again when it has finished", home);
 }
 
+int pgp_home_forget_trust(int home_fd, struct err *err)
+{
+	if (unlinkat(home_fd, "trustdb.gpg", 0) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove 'trustdb.gpg' in the key directory");
+	return 0;
+}
+
 /* 1 read, 0 there is none. forbidden: mode bits that are refused. */
 static int read_small(int home_fd, const char *name, mode_t forbidden, struct buf *out, struct err *err)
 {

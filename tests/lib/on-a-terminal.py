@@ -5,7 +5,9 @@ usage: on-a-terminal.py TRANSCRIPT ANSWER... -- COMMAND...
 
 Each time the command asks ("...: " or "...? " at the end of what it wrote, and
 then nothing more for a moment), the next ANSWER is typed: text as it stands, or
-CODE, which becomes what oathtool makes of the key shown so far. All that the terminal showed goes to TRANSCRIPT; the
+CODE, which becomes what oathtool makes of the key shown so far, or "HIDDEN text",
+which waits until the terminal does not show what is typed (what was typed before
+that may be thrown away). All that the terminal showed goes to TRANSCRIPT; the
 exit status is the command's. After a minute of silence it is killed.
 
 SPDX-License-Identifier: GPL-2.0-or-later
@@ -17,12 +19,20 @@ import select
 import signal
 import subprocess
 import sys
+import termios
+import time
 
 
 def code(shown):
     key = re.findall(r"\n  ((?: ?[A-Z2-7]{1,4})+)\r?\n", shown)[-1].replace(" ", "")
     return subprocess.run(["oathtool", "-b", "--totp", "-"], input=key, text=True,
                           capture_output=True, check=True).stdout.strip()
+
+
+def await_silence(fd):
+    end = time.monotonic() + 30
+    while termios.tcgetattr(fd)[3] & termios.ECHO and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def main():
@@ -49,6 +59,9 @@ def main():
             answer = answers.pop(0)
             if answer == "CODE":
                 answer = code(seen.decode())
+            if answer.startswith("HIDDEN "):
+                answer = answer[7:]
+                await_silence(fd)
             os.write(fd, answer.encode() + b"\n")
     with open(transcript, "wb") as out:
         out.write(seen)

@@ -6,6 +6,7 @@
 #   R           the root directory, HOME_DIR the web user's GNUPGHOME, STATE the state directory
 #   pgp ARGS    maintkit-pgp for that package
 #   plain_gpg HOME ARGS   gpg as a person would run it, without agent trouble; agents are stopped at the end
+#   quick_home DIR UID    a GNUPGHOME of that user whose agent does not spend a second on each passphrase
 #   agents      how many gpg-agents run in our directories
 
 [ "$(id -u)" = 0 ] || skip_all "needs root: works as another user"
@@ -69,6 +70,10 @@ plain_gpg() {
 	shift
 	[ -d "$home" ] || { mkdir -m 700 "$home"; _pgp_homes+=("$home"); }
 	gpg --homedir "$home" --batch --quiet "$@"
+}
+
+quick_home() {
+	install -d -m 700 -o "$2" "$1" && echo "s2k-count 65536" >"$1/gpg-agent.conf" && chown "$2" "$1/gpg-agent.conf"
 }
 
 agents() { pgrep -fc "^gpg-agent --homedir $R/" || true; }

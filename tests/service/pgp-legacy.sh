@@ -17,7 +17,7 @@ chmod 755 "$T"
 sed -i "/^program = /a legacy = /var/lib/tomcat9/.gnupg /var/lib/tomcat8/.gnupg" "$R/usr/share/demo/maintkit.conf"
 install -d -o $OWNER -g $OWNER "$R/var/lib/tomcat8"
 fresh() { as 65534 gpgconf --homedir "$HOME_DIR" --kill all 2>/dev/null; rm -rf "$HOME_DIR" "$STATE" "$R/etc/demo/demo.properties"; }
-new_legacy() { stop 2>/dev/null; rm -rf "$L"; install -d -m 700 -o $OWNER -g $OWNER "$L"; }
+new_legacy() { stop 2>/dev/null; rm -rf "$L"; quick_home "$L" $OWNER; }
 make_key() { legacy_gpg "${@:2}" --quick-gen-key "$1" future-default default 2y; }
 trap 'stop; fresh' EXIT
 

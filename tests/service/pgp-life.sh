@@ -208,7 +208,7 @@ nok "the passphrase is gone" test -e "$HOME_DIR/maintkit-passphrase"
 as_web() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 old_key() {
 	rm -rf "$HOME_DIR" "$STATE/effects"
-	install -d -m 700 -o 65534 "$HOME_DIR"
+	quick_home "$HOME_DIR" 65534
 	as_web gpg --homedir "$HOME_DIR" --batch --quiet --faked-system-time 20200101T000000! --pinentry-mode loopback \
 		--passphrase-fd 3 --quick-gen-key 'Old <old@example.org>' default default 1y 3<"$1" 2>/dev/null
 	as_web gpgconf --homedir "$HOME_DIR" --kill all

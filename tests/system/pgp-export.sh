@@ -40,6 +40,7 @@ installed() { # SPEC
 		oscar-emr oscar-emr/demo-data boolean true
 		oscar-emr oscar-emr/clinic-name string Clinique Sainte-Thérèse
 		oscar-emr oscar-emr/clinic-email string clinic@example.org
+		oscar-emr oscar-emr/export-passphrase password Phare & "baleine" $HOME \x 9
 	END
 	in_clinic useradd -m colleague
 	in_clinic sh -c "apt-get -y install /srv/debs/maintkit_*.deb $(deb 19.0-1) >/srv/log 2>&1 || { tail -n 20 /srv/log; false; }"
@@ -49,9 +50,14 @@ try() {
 	local fpr old
 	note "$1: Tomcat $(in_clinic sh -c '. /var/lib/maintkit/oscar-emr/app.env; basename $CATALINA_HOME'), gpg $(in_clinic gpg --version | head -n 1)"
 
+	# ---- the passphrase that debconf was told
+	nok "$1: it is nowhere on the machine" in_clinic grep -rqF 'baleine' /var/cache/debconf /var/lib /etc /var/log /srv/log /run
+	nok "$1: none was made up" in_clinic test -e /var/lib/maintkit/oscar-emr/pgp.passphrase
+
 	# ---- to the key
 	fpr=$(emr props get PGP_KEY)
-	rc_is 0 "$1: verify: every link of the chain" emr pgp verify
+	run emr pgp verify --passphrase-stdin <"$T/pass"
+	is "$rc" 0 "$1: verify: every link of the chain"
 	[ "$rc" = 0 ] || diag "$out$err"
 	like "$out" 'sandbox +ok +.*oscar-emr.service' "$1: tried in the sandbox of the unit"
 	like "$out" 'decrypt +ok' "$1: and back"
@@ -60,11 +66,13 @@ try() {
 	ok "$1: that is an OpenPGP message" is_pgp "$T/got"
 	is "$(left_over)" "" "$1: nothing stays in the work directory"
 	cp "$T/got" "$T/to-key"
-	ok "$1: the secret key is exported" emr pgp export --secret -o /home/colleague/secret.asc
-	in_clinic sh -c 'cp /var/lib/maintkit/oscar-emr/pgp.passphrase /home/colleague/ && chown colleague /home/colleague/*'
+	run emr pgp export --secret --passphrase-stdin -o /home/colleague/secret.asc <"$T/pass"
+	is "$rc" 0 "$1: the secret key is exported"
+	lab_put "$T/pass" clinic:/home/colleague/
+	in_clinic sh -c 'chown colleague /home/colleague/*'
 	nok "$1: without the key it does not open" colleague -d <"$T/to-key"
 	colleague --import /home/colleague/secret.asc
-	colleague --passphrase-file /home/colleague/pgp.passphrase -d <"$T/to-key" 2>/dev/null | document 3 >"$T/by-key"
+	colleague --passphrase-file /home/colleague/pass -d <"$T/to-key" 2>/dev/null | document 3 >"$T/by-key"
 	like "$(cat "$T/by-key")" '<demographic_no>3</demographic_no>' "$1: plain gpg of another user opens it with that key"
 
 	# ---- a sandbox that somebody made too tight
@@ -129,6 +137,7 @@ try() {
 	lab_rm clinic
 }
 
+printf '%s\n' 'Phare & "baleine" $HOME \x 9' >"$T/pass"
 ok "the packages build" lifecycle_debs || BAIL "no packages"
 for spec in ${WHERE:-$where}; do
 	ok "$spec: oscar-emr is installed" installed "$spec" && try "$spec"
