@@ -29,6 +29,11 @@ typedef int place_fn(struct pgp *pgp, int home_fd, void *arg, struct buf *out, s
 int place_run(const struct place *p, place_fn *work, void *arg, int keep, int keep2, int timeout_ms,
 	      struct buf *out, struct err *err) MUST_CHECK;
 
+/* All secret keys of the home. gpg shows none, and reports no error, when it was
+ * killed while it wrote its trust database: so with none, that is removed and
+ * looked again, before anybody makes a second key. */
+int place_secret_keys(struct pgp *pgp, int home_fd, struct pgp_keys *keys, struct err *err) MUST_CHECK;
+
 /* The passphrase of the secret key, in order: bytes on stdin when asked for,
  * the root-only escrow file. 1 there is one, 0 none is known here. */
 int pgp_passphrase(struct tool *t, bool from_stdin, struct buf *out, struct err *err) MUST_CHECK;

@@ -134,7 +134,7 @@ int pgp_ensure_in_home(struct pgp *pgp, int home_fd, void *arg, struct buf *out,
 	int prolonged = 0;
 
 	pgp_set_passphrase(pgp, job->passphrase);
-	if (pgp_list(pgp, NULL, true, &all, err) < 0)
+	if (place_secret_keys(pgp, home_fd, &all, err) < 0)
 		return -1;
 	int chosen = choose(pgp, &job->wanted, job->insist, &all, err);
 
@@ -144,7 +144,7 @@ int pgp_ensure_in_home(struct pgp *pgp, int home_fd, void *arg, struct buf *out,
 		return 1;
 	err_clear(err);
 	if (chosen < 0) {
-		if ((!all.n && pgp_home_forget_trust(home_fd, err) < 0) || make_key(pgp, job, &fpr, err) < 0)
+		if (make_key(pgp, job, &fpr, err) < 0)
 			return -1;
 	} else {
 		fpr = xstrdup(all.v[chosen].fpr);

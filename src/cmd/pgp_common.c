@@ -84,6 +84,17 @@ int place_run(const struct place *p, place_fn *work, void *arg, int keep, int ke
 	return userproc_run(&o, in_home, &e, out, err);
 }
 
+int place_secret_keys(struct pgp *pgp, int home_fd, struct pgp_keys *keys, struct err *err)
+{
+	if (pgp_list(pgp, NULL, true, keys, err) == 0 && keys->n)
+		return 0;
+	pgp_keys_release(keys);
+	if (pgp_home_forget_trust(home_fd, err) < 0)
+		return -1;
+	err_clear(err);
+	return pgp_list(pgp, NULL, true, keys, err);
+}
+
 const char *pgp_escrow_path(const struct tool *t)
 {
 	return profile_get(t->profile, "pgp", "passphrase-file");

@@ -133,13 +133,6 @@ static int copy_secret(const struct pgp_staging *s, int home_fd, const char *dir
 	return pgp_home_write(to, file, 0600, &bytes, err) < 0 ? -1 : 0;
 }
 
-static bool has_keys(struct pgp *pgp)
-{
-	CLEANUP(pgp_keys_release) struct pgp_keys all = PGP_KEYS_INIT;
-
-	return pgp_list(pgp, NULL, false, &all, NULL) < 0 || all.n;
-}
-
 static int copy_key(struct pgp *ours, struct pgp *theirs, const struct pgp_staging *s, int home_fd, const char *fpr,
 		    struct err *err)
 {
@@ -159,8 +152,6 @@ static int copy_key(struct pgp *ours, struct pgp *theirs, const struct pgp_stagi
 	AUTO_FREE char *revocation = xasprintf("%s.rev", fpr);
 
 	if (copy_secret(s, home_fd, "openpgp-revocs.d", revocation, err) < 0 || fsync(home_fd) < 0)
-		return -1;
-	if (!has_keys(ours) && pgp_home_forget_trust(home_fd, err) < 0)
 		return -1;
 	return pgp_import(ours, public.p, public.len, &fprs, err);
 }

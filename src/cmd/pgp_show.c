@@ -125,20 +125,20 @@ struct extend_job {
 };
 
 /* The key in use; when the properties do not (or wrongly) say, the only one there is. */
-static int find_own(struct pgp *pgp, const char *pattern, struct pgp_keys *keys, struct err *err)
+static int find_own(struct pgp *pgp, int home_fd, const char *pattern, struct pgp_keys *keys, struct err *err)
 {
 	if (pattern && pgp_find(pgp, pattern, true, keys, err) == 0)
 		return 0;
 	if (pattern && err->kind != ERR_ABSENT)
 		return -1;
 	pgp_keys_release(keys);
-	if (pgp_list(pgp, NULL, true, keys, err) < 0)
+	if (place_secret_keys(pgp, home_fd, keys, err) < 0)
 		return -1;
 	return keys->n == 1 ? 0 : err_set(err, ERR_ABSENT, "no key is in use; run 'pgp ensure'");
 }
 
 /* Out: fingerprint, new expiry, and the public key as it is now. */
-static int extend_in_home(struct pgp *pgp, int home_fd UNUSED, void *arg, struct buf *out, struct err *err)
+static int extend_in_home(struct pgp *pgp, int home_fd, void *arg, struct buf *out, struct err *err)
 {
 	const struct extend_job *job = arg;
 	CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
@@ -147,7 +147,7 @@ static int extend_in_home(struct pgp *pgp, int home_fd UNUSED, void *arg, struct
 	char expires[32];
 
 	pgp_set_passphrase(pgp, job->passphrase);
-	if (find_own(pgp, job->pattern, &keys, err) < 0)
+	if (find_own(pgp, home_fd, job->pattern, &keys, err) < 0)
 		return -1;
 	if (keys.v[0].revoked)
 		return err_set(err, ERR_FAIL, "key %s is revoked; a new expiry does not bring it back", keys.v[0].fpr);

@@ -27,9 +27,9 @@ void pgp_home_leave(int home_fd, const char *home);
  * left behind goes on, and the key it makes is the key we would make a second
  * time. ERR_BUSY after a minute. */
 int pgp_home_settle(const char *home, struct err *err) MUST_CHECK;
-/* Remove gpg's trust database, where there is no key yet: a gpg that was killed
- * while it made one leaves a part of it, and no gpg makes a key then. Nothing
- * of ours depends on trust (pgp.h). */
+/* Remove gpg's trust database: a gpg that was killed while it wrote it leaves a
+ * part of it, and then none lists or makes a key. Nothing of ours depends on
+ * trust (pgp.h). */
 int pgp_home_forget_trust(int home_fd, struct err *err) MUST_CHECK;
 /* Append the fingerprints; no file: none. */
 int pgp_home_recipients(int home_fd, struct strv *fprs, struct err *err) MUST_CHECK;

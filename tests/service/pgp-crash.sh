@@ -38,6 +38,14 @@ reachable() { # the web user passes the directory above
 }
 
 setup() { reachable "$1" && cp -a "$T/system" "$1/root"; }
+# gpg's own files torn: it shows no key then and says nothing
+mkdir "$T/torn" && setup "$T/torn"
+"$BIN/maintkit-pgp" --root "$T/torn/root" -p demo ensure 2>/dev/null
+observe "$T/torn" >"$T/torn.want"
+truncate -s -20 "$T/torn/root/var/lib/demo/gnupg/trustdb.gpg"
+ok "with a torn trust database" "$BIN/maintkit-pgp" --root "$T/torn/root" -p demo ensure
+observe "$T/torn" >"$T/torn.got"
+same "$T/torn.got" "$T/torn.want" "the key that is there is used"
 ok "a new key, killed" crash_kill "$BIN/maintkit-pgp" --root @DIR@/root -p demo ensure
 
 # the legacy key is made once
