@@ -97,6 +97,12 @@ rc_is 0 "waiting longer helps" sql apply /usr/share/demo/sql/late.sql --wait 20
 wait $holder
 { echo 'START TRANSACTION; UPDATE demo_db.a SET y = 1;'; sleep 4; } | mariadb_sql & holder=$!
 sleep 0.7
+echo "UPDATE a SET y = 2 WHERE x = 'late';" | script waits
+rc_is 0 "a row lock that goes away is waited for" sql apply /usr/share/demo/sql/waits.sql
+like "$err" "statement 1 waits for a lock; in its way: connection [0-9]+ of 'root'@'localhost' \(in a transaction for [0-9]+ s, idle\)" "naming who has it, meanwhile"
+wait $holder
+{ echo 'START TRANSACTION; UPDATE demo_db.a SET y = 1;'; sleep 4; } | mariadb_sql & holder=$!
+sleep 0.7
 sed -i 's/^dir = /session = lock_wait_timeout=1 innodb_lock_wait_timeout=1\n&/' "$R/usr/share/demo/maintkit.conf"
 echo "ALTER TABLE a ADD COLUMN late int;" | script blocked
 rc_is 3 "an open transaction blocks: not now" sql apply /usr/share/demo/sql/blocked.sql

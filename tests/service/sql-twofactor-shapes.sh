@@ -35,6 +35,7 @@ for s in deb15 source fork v195; do
 	is "$(q "SELECT user_name, password, pin FROM security ORDER BY 1")" "$before" "$s: every value is kept"
 	[ $s = fork ] || ok "$s: an insert that knows nothing of them works in strict mode" q "SET SESSION sql_mode='STRICT_ALL_TABLES'; INSERT INTO security (user_name, password, pin) VALUES ('new', '', '')"
 	like "$(q "SHOW CREATE TABLE security")" 'pin. varchar\(255\)' "$s: pin is wide enough"
+	is "$(q "SELECT SUM(warnings) > 0 FROM maintkit_statement WHERE script = '2fa'")" "$([ $s = v195 ] && echo 1 || echo 0)" "$s: the journal tells whether the columns are OSCAR's own"
 	dump=$(mariadb_dump demo_db)
 	q "DELETE FROM maintkit_statement; DELETE FROM maintkit_script"
 	rc_is 0 "$s: run once more with its journal lost" sql apply 2fa

@@ -6,6 +6,9 @@
 -- its Java maps them. Every statement does one thing and may be run again: a journal that says "statement 3 done" is
 -- then exact, and one that was lost does no harm.
 --
+-- Whether the columns were OSCAR 19.5's own cannot be seen in the table afterwards, and needs not: nothing asks it. Who wants to
+-- know finds it in the journal: maintkit_statement.warnings counts a note for each column that was there before.
+--
 -- Each column is filled by its default. OSCAR itself inserts users without naming these columns, and a NOT NULL
 -- column that has no default makes that fail (error 1364 in strict mode).
 -- Column definitions name no character set: they follow the table, so that a code or secret compares with `pin' as it is.
