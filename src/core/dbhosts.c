@@ -61,6 +61,30 @@ static char *find_value(const char *text, size_t len)
 	return found;
 }
 
+static bool is_option(const char *line, const char *key)
+{
+	while (*line && *key && (*line == *key || (*line == '_' && *key == '-')))
+		line++, key++;
+	return !*line && !*key;
+}
+
+bool dbhosts_has_bare(const char *text, size_t len, const char *key)
+{
+	const char *end = text + len;
+	bool ours = false, bare = false;
+
+	for (const char *next; text < end; text = next) {
+		const char *lf = memchr(text, '\n', (size_t)(end - text));
+		AUTO_FREE char *line = trimmed(text, (size_t)((lf ? lf : end) - text));
+
+		next = lf ? lf + 1 : end;
+		if (*line == '[')
+			ours = is_client_group(line);
+		bare |= ours && is_option(line, key);
+	}
+	return bare;
+}
+
 static int parse_port(const char *s, unsigned *port)
 {
 	char *end;

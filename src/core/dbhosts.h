@@ -20,6 +20,8 @@ struct dbhost {
  * host without a comma is the library's own affair: *n is 0 then. ERR_FAIL for
  * a list that cannot be read. */
 int dbhosts_parse(const char *text, size_t len, struct dbhost **hosts, size_t *n, struct err *err) MUST_CHECK;
+/* Has a group that a client reads the option `key` without a value ("-" and "_" are the same)? */
+bool dbhosts_has_bare(const char *text, size_t len, const char *key);
 void dbhosts_free(struct dbhost *hosts, size_t n);
 
 #endif

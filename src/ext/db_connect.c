@@ -135,24 +135,30 @@ static MYSQL *connect_one(const struct target *t, const struct dbhost *host, str
 	return NULL;
 }
 
+/* Does "SHOW ..." answer NAME, VALUE? Unlike a query, a node that lost its cluster answers that. 1, 0, -1. */
+static int shows(MYSQL *my, const char *show, const char *value, struct err *err)
+{
+	MYSQL_RES *res = NULL;
+	MYSQL_ROW row;
+	int found;
+
+	if (mysql_real_query(my, show, strlen(show)) || !(res = mysql_store_result(my)))
+		return db_set_error(err, mysql_errno(my), mysql_error(my), mysql_sqlstate(my));
+	row = mysql_fetch_row(res);
+	found = row && row[1] && !strcmp(row[1], value);
+	mysql_free_result(res);
+	return found;
+}
+
 /* A Galera node that lost the others lets clients in, and then refuses every query. */
 static bool is_ready(MYSQL *my, struct err *err)
 {
-	static const char ask[] = "SHOW STATUS LIKE 'wsrep_ready'";
-	MYSQL_RES *res = NULL;
-	MYSQL_ROW row;
-	bool ready;
+	int on = shows(my, "SHOW VARIABLES LIKE 'wsrep_on'", "ON", err);
+	int off = on > 0 ? shows(my, "SHOW STATUS LIKE 'wsrep_ready'", "OFF", err) : on;
 
-	if (mysql_real_query(my, ask, sizeof ask - 1) || !(res = mysql_store_result(my))) {
-		db_set_error(err, mysql_errno(my), mysql_error(my), mysql_sqlstate(my));
-		return false;
-	}
-	row = mysql_fetch_row(res);
-	ready = !row || !row[1] || strcmp(row[1], "OFF");
-	mysql_free_result(res);
-	if (!ready)
+	if (off > 0)
 		err_set(err, ERR_BACKEND, "the node is not connected to its cluster (wsrep_ready is OFF)");
-	return ready;
+	return off == 0;
 }
 
 /* The first that answers and is fit to work. What is no matter of being there (a password) ends the search. */
@@ -192,6 +198,9 @@ static int read_hosts(int fd, struct dbhost **hosts, size_t *n, struct err *err)
 		return -1;
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, errno, "defaults file");
+	/* The library takes it for "off" without a value, the mariadb client for "on". */
+	if (dbhosts_has_bare(text.p, text.len, "ssl-verify-server-cert"))
+		return err_set(err, ERR_FAIL, "'ssl-verify-server-cert' without a value would verify nothing; write: ssl-verify-server-cert = 1");
 	return dbhosts_parse(text.p, text.len, hosts, n, err);
 }
 

@@ -48,7 +48,7 @@ for how in stop kill; do
 		at=$((at + 3))
 		{ mariadb_$how; } 2>/dev/null
 		sleep $gone
-		like "$(cat "$T/said")" "error 20(13|06|02|26).*; waiting up to [0-9]+ s for the server" "$name: the server is gone: it says so and waits"
+		like "$(cat "$T/said")" "error (10|19|20)[0-9][0-9],.*; waiting up to [0-9]+ s for the server" "$name: the server is gone: it says so and waits"
 		ok "$name: and is still there" kill -0 $pid
 		mariadb_start || BAIL "the server does not come back"
 		wait $pid; is $? 0 "$name: the server is back after $gone s: it ends well"

@@ -76,6 +76,17 @@ static void nonsense(void **state)
 	hosts = NULL;
 }
 
+static void bare_options(void **state)
+{
+	static const char yes[] = "[client]\nssl_verify-server-cert\n", other[] = "[mysqld]\nssl-verify-server-cert\n",
+			  value[] = "[client]\nssl-verify-server-cert = 1\n#ssl-verify-server-cert\n";
+
+	(void)state;
+	assert_true(dbhosts_has_bare(yes, strlen(yes), "ssl-verify-server-cert"));
+	assert_false(dbhosts_has_bare(other, strlen(other), "ssl-verify-server-cert"));
+	assert_false(dbhosts_has_bare(value, strlen(value), "ssl-verify-server-cert"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -83,6 +94,7 @@ int main(void)
 		cmocka_unit_test(one_is_the_librarys),
 		cmocka_unit_test(the_last_counts),
 		cmocka_unit_test(nonsense),
+		cmocka_unit_test(bare_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
