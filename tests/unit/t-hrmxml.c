@@ -201,6 +201,46 @@ static void long_value(void **state)
 	close(fd);
 }
 
+/* What a schema on disk thinks of a report overrules our own judgement of it. */
+static unsigned why_by(const char *content, const char *fixture, uint32_t *flags)
+{
+	static const char begin[] = "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" targetNamespace=\"cds\">"
+				    "<xs:element name=\"OmdCds\"><xs:complexType><xs:sequence>"
+				    "<xs:any processContents=\"skip\" minOccurs=\"0\" maxOccurs=\"unbounded\"/></xs:sequence>";
+	int xsd = file_of(begin, content, "</xs:complexType></xs:element></xs:schema>");
+	AUTO_FREE char *path = xasprintf("/proc/self/fd/%d", xsd), *file = xasprintf(DIR_FIXTURES "%s", fixture);
+	struct hrmxml_schema *schema = hrmxml_schema_load(path);
+	struct hrm_report r = HRM_REPORT_INIT;
+	struct err e = ERR_INIT;
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	unsigned why;
+
+	assert_non_null(schema);
+	assert_int_equal(hrmxml_read(fd, schema, &r, &e), 0);
+	assert_string_equal(r.field[HRM_F_LAST], "Doe");
+	*flags = r.flags;
+	why = hrm_why(&r);
+	hrm_report_release(&r);
+	hrmxml_schema_free(schema);
+	close(fd);
+	close(xsd);
+	return why;
+}
+
+static void schema(void **state)
+{
+	uint32_t flags;
+
+	(void)state;
+	assert_int_equal(why_by("", "version-1.0.xml", &flags), 0);
+	assert_true((flags & HRM_VALID) && !(flags & HRM_INVALID));
+	assert_int_equal(why_by("", "card-none.xml", &flags), HRM_WHY_NO_CARD);
+	assert_int_equal(why_by("<xs:attribute name=\"must\" use=\"required\"/>", "version-1.1.1.xml", &flags), HRM_WHY_XSD);
+	assert_true((flags & HRM_INVALID) && !(flags & HRM_VALID));
+	assert_null(hrmxml_schema_load("/nonexistent.xsd"));
+	assert_null(hrmxml_schema_load(DIR_FIXTURES "version-1.1.1.xml"));
+}
+
 /* ---- readers ---- */
 
 struct seen { unsigned good, bad, wrong; char last_why[256]; };
@@ -285,7 +325,7 @@ static void pool_without_user(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table), cmocka_unit_test(refused), cmocka_unit_test(large), cmocka_unit_test(long_value),
+		cmocka_unit_test(table), cmocka_unit_test(refused), cmocka_unit_test(large), cmocka_unit_test(long_value), cmocka_unit_test(schema),
 		cmocka_unit_test(pool), cmocka_unit_test(pool_survives), cmocka_unit_test(pool_without_user),
 	};
 
