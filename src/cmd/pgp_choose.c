@@ -70,29 +70,6 @@ static int mend_expired(struct pgp *pgp, const struct ensure_job *job, const str
 	return 1;
 }
 
-static int import_further(struct pgp *pgp, int home_fd, const struct ensure_job *job, struct err *err)
-{
-	AUTO_STRV fprs = STRV_INIT;
-	AUTO_BUF text = BUF_INIT;
-
-	if (job->further.len && pgp_import(pgp, job->further.p, job->further.len, &fprs, err) < 0)
-		return -1;
-	buf_adds(&text, "# every encryption goes to these keys too; written by 'maintkit pgp ensure'\n");
-	for (size_t i = 0; i < fprs.n; i++) {
-		CLEANUP(pgp_keys_release) struct pgp_keys keys = PGP_KEYS_INIT;
-
-		if (pgp_find(pgp, fprs.v[i], false, &keys, err) < 0)
-			return -1;
-		const char *problem = pgp_key_problem(&keys.v[0]);
-
-		if (problem)
-			return err_set(err, ERR_FAIL, "recipient %s (%s) cannot be used: %s", fprs.v[i],
-				       keys.v[0].uid, problem);
-		buf_addf(&text, "%s\n", fprs.v[i]);
-	}
-	return pgp_home_write(home_fd, PGP_HOME_RECIPIENTS, 0600, &text, err) < 0 ? -1 : 0;
-}
-
 static int write_symmetric(int home_fd, const struct ensure_job *job, struct err *err)
 {
 	AUTO_BUF line = BUF_SECRET_INIT;
@@ -153,7 +130,7 @@ int pgp_ensure_in_home(struct pgp *pgp, int home_fd, void *arg, struct buf *out,
 	}
 	if (prolonged < 0)
 		return -1;
-	if (!job->look_only && (import_further(pgp, home_fd, job, err) < 0 || write_symmetric(home_fd, job, err) < 0))
+	if (!job->look_only && (pgp_set_recipients(pgp, home_fd, &job->further, err) < 0 || write_symmetric(home_fd, job, err) < 0))
 		return -1;
 	return report_key(pgp, home_fd, fpr, job->with_secret, chosen < 0, prolonged > 0, out, err);
 }

@@ -66,6 +66,7 @@ static int in_home(void *arg, struct buf *out, struct err *err)
 	mem_close_cleanup(&fd);
 	fd = pgp_home_open(home, err);
 	if (fd < 0 || pgp_home_enter(fd, home, err) < 0 || pgp_home_settle(home, err) < 0 ||
+	    pgp_home_mend(fd, err) < 0 ||
 	    pgp_open(&pgp, home, err) < 0)
 		return -1;
 	int rc = e->work(pgp, fd, e->arg, out, err);

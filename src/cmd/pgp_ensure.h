@@ -26,6 +26,11 @@ struct ensure_job {
  * (empty when its passphrase is not known, or not asked for). 1: there is no key (and none was to be made). */
 int pgp_ensure_in_home(struct pgp *pgp, int home_fd, void *arg, struct buf *out, struct err *err);
 
+/* As the web user: exports go to these public keys (armoured; empty: to none)
+ * too. Those that were recipients and are no more are removed, if it was we
+ * who brought them. */
+int pgp_set_recipients(struct pgp *pgp, int home_fd, const struct buf *keys, struct err *err) MUST_CHECK;
+
 /* What comes back from the web user's side. */
 struct found {
 	char *fpr, *uid, *public, *secret;	/* secret: "" when it could not be exported */

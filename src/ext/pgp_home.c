@@ -103,6 +103,17 @@ int pgp_home_settle(const char *home, struct err *err)
 	return err_set(err, ERR_BUSY, "another gpg changes the keys in '%s'; try again when it has finished", home);
 }
 
+int pgp_home_mend(int home_fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstatat(home_fd, "pubring.kbx", &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT ||
+	    fstatat(home_fd, "pubring.kbx~", &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return renameat(home_fd, "pubring.kbx~", home_fd, "pubring.kbx") < 0 ?
+		err_sys(err, errno, "put 'pubring.kbx' back in the key directory") : 0;
+}
+
 int pgp_home_forget_trust(int home_fd, struct err *err)
 {
 	if (unlinkat(home_fd, "trustdb.gpg", 0) < 0 && errno != ENOENT)
@@ -152,6 +163,20 @@ int pgp_home_recipients(int home_fd, struct strv *fprs, struct err *err)
 		if (!strv_has(fprs, lines.v[i]))
 			strv_add(fprs, lines.v[i]);
 	}
+	return 0;
+}
+
+int pgp_home_recipients_marked(int home_fd, const char *mark, struct strv *fprs, struct err *err)
+{
+	AUTO_BUF text = BUF_INIT;
+	AUTO_STRV lines = STRV_INIT;
+
+	if (read_small(home_fd, PGP_HOME_RECIPIENTS, 022, &text, err) < 0)
+		return -1;
+	strv_split(&lines, text.p, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (strncmp(lines.v[i], mark, strlen(mark)) == 0 && is_fingerprint(lines.v[i] + strlen(mark)))
+			strv_add(fprs, lines.v[i] + strlen(mark));
 	return 0;
 }
 

@@ -27,12 +27,18 @@ void pgp_home_leave(int home_fd, const char *home);
  * left behind goes on, and the key it makes is the key we would make a second
  * time. ERR_BUSY after a minute. */
 int pgp_home_settle(const char *home, struct err *err) MUST_CHECK;
+/* Put the public keyring back where a gpg that was killed left only its backup:
+ * it renames the one to the other before it puts the new one in place. For
+ * after pgp_home_settle(). */
+int pgp_home_mend(int home_fd, struct err *err) MUST_CHECK;
 /* Remove gpg's trust database: a gpg that was killed while it wrote it leaves a
  * part of it, and then none lists or makes a key. Nothing of ours depends on
  * trust (pgp.h). */
 int pgp_home_forget_trust(int home_fd, struct err *err) MUST_CHECK;
 /* Append the fingerprints; no file: none. */
 int pgp_home_recipients(int home_fd, struct strv *fprs, struct err *err) MUST_CHECK;
+/* Those behind a comment mark of ours at the beginning of a line. */
+int pgp_home_recipients_marked(int home_fd, const char *mark, struct strv *fprs, struct err *err) MUST_CHECK;
 /* The passphrase of symmetric mode; a file that others can read is refused. */
 int pgp_home_passphrase(int home_fd, struct buf *out, struct err *err) MUST_CHECK;
 /* Replace a file of ours in the home (temporary name, fsync, rename). 1 when it was so already. */

@@ -44,6 +44,8 @@ mkdir "$T/torn" && setup "$T/torn"
 observe "$T/torn" >"$T/torn.want"
 truncate -s -20 "$T/torn/root/var/lib/demo/gnupg/trustdb.gpg"
 ok "with a torn trust database" "$BIN/maintkit-pgp" --root "$T/torn/root" -p demo ensure
+mv "$T/torn/root/var/lib/demo/gnupg/pubring.kbx" "$T/torn/root/var/lib/demo/gnupg/pubring.kbx~"
+ok "with the keyring's backup alone" "$BIN/maintkit-pgp" --root "$T/torn/root" -p demo ensure
 observe "$T/torn" >"$T/torn.got"
 same "$T/torn.got" "$T/torn.want" "the key that is there is used"
 ok "a new key, killed" crash_kill "$BIN/maintkit-pgp" --root @DIR@/root -p demo ensure

@@ -160,6 +160,22 @@ ok "encrypt to both" pgp encrypt "$T/original.txt"
 plain_gpg "$T/offsite" -d "$T/original.txt.pgp" >"$T/by-off" 2>/dev/null
 same "$T/by-off" "$T/original.txt" "the off-site key decrypts too"
 ok "verify with two recipients" pgp verify
+own_ring() { setpriv --reuid 65534 --regid 65534 --clear-groups gpg --homedir "$HOME_DIR" --batch --with-colons -k "$@" 2>/dev/null; }
+sed -i '/^recipients = /d' "$R/usr/share/demo/maintkit.conf"
+ok "a recipient that is dropped" pgp ensure
+nok "leaves the list" grep -q "$off" "$HOME_DIR/maintkit-recipients"
+nok "and the keyring" own_ring "$off"
+ok "encrypt" pgp encrypt "$T/original.txt"
+nok "it opens nothing any more" plain_gpg "$T/offsite" -d "$T/original.txt.pgp"
+setpriv --reuid 65534 --regid 65534 --clear-groups gpg --homedir "$HOME_DIR" --batch --quiet --import <"$R/etc/demo/off.asc"
+sed -i '/^program = /a recipients = /etc/demo/off.asc' "$R/usr/share/demo/maintkit.conf"
+ok "one whose key was there before" pgp ensure
+sed -i '/^recipients = /d' "$R/usr/share/demo/maintkit.conf"
+ok "dropped" pgp ensure
+nok "leaves the list" grep -q "^$off" "$HOME_DIR/maintkit-recipients"
+ok "but not the keyring" own_ring "$off"
+sed -i '/^program = /a recipients = /etc/demo/off.asc' "$R/usr/share/demo/maintkit.conf"
+ok "both again" pgp ensure
 
 # what verify names
 sed -i 's/^PGP_KEY.*/PGP_KEY: nobody at all/' "$R/etc/demo/demo.properties"
