@@ -419,6 +419,9 @@ static int former_run(struct restore_plan *p, struct tool *t, const char *file, 
 	case PLAN_RESTORED:
 		if (!same)
 			break;
+		/* killed between the last two writes, the step still waits */
+		if (plan_unpend(t, err) < 0)
+			return -1;
 		log_info("'%s' was restored already (%s)", file, p->id);
 		plan_tell(p, t);
 		return start_app(p, t, err) < 0 ? -1 : 1;
@@ -532,7 +535,7 @@ int restore_confirm(struct tool *t, bool discard, struct err *err)
 		plan_tell(&p, t);
 		return 0;
 	}
-	if (swap_drop(&p, t, err) < 0)
+	if (plan_unpend(t, err) < 0 || swap_drop(&p, t, err) < 0)
 		return -1;
 	log_info("what was kept aside is dropped");
 	return 0;
