@@ -121,7 +121,9 @@ is "$(installed)" "ii 1:18.0-1" "dpkg says the same"
 is "$(count)" "$before" "with the data of then"
 ok "its code is served" answers 18.0
 ok "sign in" signs_in
-ok "all is as it was before the upgrade" eval 'state | diff "$T/before" - >"$T/diff" || { cat "$T/diff"; false; }'
+# the scripts of 1:18.0-1 and the sign-in have written to the database since
+files_state >"$T/files"
+ok "files, modes and owners are as they were before the upgrade" eval 'tail -n "$(wc -l <"$T/files")" "$T/before" | diff - "$T/files"'
 ok "the later document is kept" in_clinic sh -c "cat /var/lib/oscar-emr/OscarDocument.before-restore-*/oscar/document/later.pdf"
 ok "rollback again" in_clinic oscar-emr backup rollback --yes
 like "$err" "restored already" "changes nothing"
