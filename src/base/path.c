@@ -269,6 +269,25 @@ int path_open_parent(const struct root *root, const char *path, unsigned flags,
 	return path_open_dir(root, dir, flags, err);
 }
 
+char *path_real_dir(const struct root *root, const char *path, struct err *err)
+{
+	AUTO_FD int fd = path_open_dir(root, path, 0, err);
+	char proc[32], real[PATH_MAX];
+	size_t skip = strlen(root->prefix);
+	ssize_t n;
+
+	if (fd < 0)
+		return NULL;
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	n = readlink(proc, real, sizeof(real) - 1);
+	if (n < 0 || (size_t)n < skip) {
+		err_sys(err, n < 0 ? errno : ENOENT, "'%s%s'", root->prefix, path);
+		return NULL;
+	}
+	real[n] = '\0';
+	return xstrdup(real[skip] ? real + skip : "/");
+}
+
 int path_open(const struct root *root, const char *path, int oflags, mode_t mode,
 	      unsigned flags, struct err *err)
 {

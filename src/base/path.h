@@ -44,6 +44,9 @@ int path_open_parent(const struct root *root, const char *path, unsigned flags,
 		     const char **name, struct err *err) MUST_CHECK;
 /* The directory itself (O_RDONLY | O_DIRECTORY). */
 int path_open_dir(const struct root *root, const char *path, unsigned flags, struct err *err) MUST_CHECK;
+/* The directory's path without links, as the managed system sees it, to be
+ * freed; the links on the way follow the rule above. NULL and err. */
+char *path_real_dir(const struct root *root, const char *path, struct err *err) MUST_CHECK;
 /* open(2) of a file; O_NOFOLLOW, O_CLOEXEC and O_NOCTTY are added. */
 int path_open(const struct root *root, const char *path, int oflags, mode_t mode,
 	      unsigned flags, struct err *err) MUST_CHECK;

@@ -54,6 +54,20 @@ static void add_tree(struct strv *trees, const char *path)
 	strv_add(trees, path);
 }
 
+/* Where documents lie on a disk of their own, the setting may name a link. */
+static int add_real_tree(const struct app *a, struct strv *trees, const char *path, struct err *err)
+{
+	AUTO_FREE char *real = path_real_dir(a->root, path, err);
+
+	if (!real)
+		return -1;
+	if (is_system(real))
+		log_warn("'%s' leads to '%s': no place for documents; it is left as it is", path, real);
+	else
+		add_tree(trees, real);
+	return 0;
+}
+
 static int find_trees(const struct app *a, struct strv *trees, struct err *err)
 {
 	const char *file = profile_get(a->profile, "properties", "file"), *home = profile_get(a->profile, "data", "home");
@@ -80,8 +94,8 @@ static int find_trees(const struct app *a, struct strv *trees, struct err *err)
 			tree[n - 1] = '\0';
 		if (is_system(tree))
 			log_warn("%s is '%s': no place for documents; it is left as it is", keys.v[i], tree);
-		else if (path_stat(a->root, tree, &st, NULL) == 0)
-			add_tree(trees, tree);
+		else if (path_stat(a->root, tree, &st, NULL) == 0 && add_real_tree(a, trees, tree, err) < 0)
+			return -1;
 	}
 	return 0;
 }

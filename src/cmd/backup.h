@@ -115,6 +115,11 @@ struct tree_size {
  * what are no documents. */
 int backup_tree(struct writer *w, struct tool *t, const char *path, const char *const *skip, const struct documents *d,
 		struct err *err) MUST_CHECK;
+/* Where the tree really lies: documents on a disk of their own are often reached
+ * by a link, of which an archive would have just the link. To be freed. What is
+ * not there comes back as it is. NULL: a link that does not lead to a directory,
+ * or that somebody else than root made. */
+char *backup_real_tree(struct tool *t, const char *path, struct err *err) MUST_CHECK;
 /* Add up what is below path: bytes of what would be written when base (may be NULL) is there, of all, and the number of regular files. */
 int backup_tree_size(struct tool *t, const char *path, struct tree_size *size, const struct index *base, struct err *err) MUST_CHECK;
 

@@ -178,8 +178,28 @@ static void plan_words(struct restore_plan *p, struct tool *t, const char *compo
 	AUTO_STRV paths = STRV_INIT;
 
 	profile_words(t->profile, "data", key, &paths);
-	for (size_t i = 0; i < paths.n; i++)
-		plan_tree(p, t, component, paths.v[i]);
+	for (size_t i = 0; i < paths.n; i++) {
+		AUTO_FREE char *real = backup_real_tree(t, paths.v[i], NULL);
+
+		plan_tree(p, t, component, real ? real : paths.v[i]);
+	}
+}
+
+/* The exchange renames the tree, which cannot be done to the top of a file system. */
+static int refuse_mounts(const struct restore_plan *p, struct tool *t, struct err *err)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		AUTO_FREE char *dir = path_dirname(p->tree[i].path);
+		struct stat tree, above;
+
+		if (path_stat(&t->root, p->tree[i].path, &tree, NULL) < 0 || path_stat(&t->root, dir, &above, NULL) < 0 ||
+		    !S_ISDIR(tree.st_mode) || S_ISLNK(above.st_mode) || tree.st_dev == above.st_dev)
+			continue;
+		err_set(err, ERR_FAIL, "'%s' is a file system of its own, which cannot be exchanged for a restored one", p->tree[i].path);
+		err_hint(err, "restore the rest with --only, and this one to another place with --to DIR");
+		return -1;
+	}
+	return 0;
 }
 
 static void plan_trees(struct restore_plan *p, struct tool *t, const char *only)
@@ -238,6 +258,8 @@ int plan_make(struct restore_plan *p, struct tool *t, const char *only, struct e
 		if (!taken(p, t))
 			break;
 	}
+	if (refuse_mounts(p, t, err) < 0)
+		return -1;
 	p->phase = PLAN_LOADING;
 	if (only && strcmp(only, "database") != 0)
 		return 0;

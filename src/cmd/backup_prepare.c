@@ -41,11 +41,14 @@ static bool covered(const struct strv *trees, const char *path)
 	return false;
 }
 
-static int add_tree(struct making *p, struct tool *t, const char *path, struct err *err)
+static int add_tree(struct making *p, struct tool *t, const char *named, struct err *err)
 {
+	AUTO_FREE char *path = backup_real_tree(t, named, err);
 	struct err why = ERR_INIT;
 	struct stat st;
 
+	if (!path)
+		return -1;
 	if (covered(&p->trees, path))
 		return 0;
 	if (path_stat(&t->root, path, &st, &why) == 0) {
@@ -94,10 +97,13 @@ static int has_patients(struct making *p, struct tool *t, struct err *err)
 	profile_words(t->profile, "data", "documents", &documents);
 	profile_words(t->profile, "data", "legacy", &documents);
 	for (size_t i = 0; i < documents.n; i++) {
+		AUTO_FREE char *tree = backup_real_tree(t, documents.v[i], err);
 		struct tree_size size = { 0 };
 		struct err why = ERR_INIT;
 
-		if (backup_tree_size(t, documents.v[i], &size, NULL, &why) < 0 && why.kind != ERR_ABSENT) {
+		if (!tree)
+			return -1;
+		if (backup_tree_size(t, tree, &size, NULL, &why) < 0 && why.kind != ERR_ABSENT) {
 			*err = why;
 			return -1;
 		}

@@ -323,6 +323,15 @@ static int walk_from(struct walk *k, const char *path, struct err *err)
 	return rc;
 }
 
+char *backup_real_tree(struct tool *t, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (path_stat(&t->root, path, &st, NULL) < 0 || !S_ISLNK(st.st_mode))
+		return xstrdup(path);
+	return path_real_dir(&t->root, path, err);
+}
+
 int backup_tree(struct writer *w, struct tool *t, const char *path, const char *const *skip, const struct documents *d, struct err *err)
 {
 	struct walk k = { .w = w, .t = t, .path = BUF_INIT, .skip = skip, .d = d };

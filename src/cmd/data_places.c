@@ -42,6 +42,12 @@ static void follow_property(struct tool *t, const char *key, const char *value, 
 	if (value[0] != '/' || (!climbs(value) && holder(out, value)))
 		return;
 	in = climbs(value) ? NULL : holder(legacy, value);
+	/* a link to a disk of its own, which [data] documents names */
+	AUTO_FREE char *real = path_real_dir(&t->root, in ? in : value, &err);
+
+	if (real && holder(out, real))
+		return;
+	err_clear(&err);
 	if (in)
 		strv_add(out, in);
 	else if (path_stat(&t->root, value, &st, &err) == 0 || err.kind != ERR_ABSENT)

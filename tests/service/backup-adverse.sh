@@ -34,6 +34,16 @@ rm "$D/fifo" "$D/device" "$D/socket"
 ok "everything else is as it was" diff -r --no-dereference "$D" "$T/odd/files/var/lib/demo/documents"
 ln -sfn /etc "$T/elsewhere"
 rm -f "$B"/*
+# a disk of its own, reached by a link of root's
+mkdir "$R/disk"; mv "$D" "$R/disk/docs"; ln -s /disk/docs "$D"
+ok "documents behind a link" backup create
+ok "restore" backup restore --to "$T/linked" "$(last)"
+ok "they are all there, and not just the link" diff -r --no-dereference "$R/disk/docs" "$T/linked/files/disk/docs"
+ln -sfn /nowhere "$D"
+rc_is 2 "a link that leads nowhere" backup create
+like "$err" "/nowhere|documents" "is said"
+rm "$D"; mv "$R/disk/docs" "$D"
+rm -f "$B"/*
 
 # ---- unreadable, vanishing, changing
 refuse() { strace -f -o /dev/null -P "$1" -e trace=openat -e inject=openat:error="$2" "$BIN/maintkit-backup" --root "$R" -p demo "${@:3}"; }
