@@ -185,7 +185,9 @@ struct sink {
 	/* May be NULL: a table of the dump, when its last row has come by. */
 	void (*table)(void *arg, const char *table, uint64_t rows);
 	void *arg;
-	bool own_only;	/* what the backup leaves to its base is not wanted */
+	/* May be NULL, which means all: is that document wanted, which the backup leaves to its base? path: as the
+	 * archive has it. The base is neither needed nor read when none is. */
+	bool (*from_base)(void *arg, const char *path);
 };
 struct backup_facts {
 	struct buf info;
@@ -211,13 +213,13 @@ struct chain {
 	const struct sink *sink;
 	int fd;
 	struct index wanted;
-	uint64_t taken;
+	uint64_t asked, taken;
 };
 #define CHAIN_INIT { .fd = -1 }
 void chain_release(struct chain *c);
 /* Is the base of a backup with this info there? ERR_FAIL names what is missing. */
 int chain_check(const struct chain *c, struct err *err) MUST_CHECK;
-/* manifest_check's based. */
+/* manifest_check's based: asks for the document, if the sink wants it. */
 int chain_want(void *chain, const char *path, const char *sha256, struct err *err);
 /* Read the base. f: of the backup itself. */
 int chain_read(struct chain *c, struct backup_facts *f, struct err *err) MUST_CHECK;

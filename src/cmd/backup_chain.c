@@ -77,7 +77,9 @@ int chain_want(void *chain, const char *path, const char *sha256, struct err *er
 	struct chain *c = chain;
 	struct index_slot s;
 
-	if (c->fd < 0 && make_table(c, err) < 0)
+	if (c->sink && c->sink->from_base && !c->sink->from_base(c->sink->arg, path))
+		return 0;
+	if (c->fd < 0 && (chain_check(c, err) < 0 || make_table(c, err) < 0))
 		return -1;
 	index_slot_fill(&s, path, NULL);
 	for (size_t i = 0; i < SHA256_SIZE; i++) {
@@ -87,6 +89,7 @@ int chain_want(void *chain, const char *path, const char *sha256, struct err *er
 			return err_set(err, ERR_FAIL, "a line of the manifest is malformed");
 		s.content[i] = (unsigned char)(high << 4 | low);
 	}
+	c->asked++;
 	if (index_put(&c->wanted, &s, err) < 0)
 		return -1;
 	return c->wanted.full ? err_set(err, ERR_FAIL, "the manifest names more documents than it says there are") : 0;
@@ -146,7 +149,7 @@ int chain_read(struct chain *c, struct backup_facts *f, struct err *err)
 		err_prefix(err, "'%s' goes back to another backup", c->file);
 		return -1;
 	}
-	if (sum && strcmp(sum, base.sha256) == 0 && c->taken == f->totals.based)
+	if (sum && strcmp(sum, base.sha256) == 0 && c->taken == c->asked)
 		return 0;
 	f->bad = true;
 	return err_set(err, ERR_FAIL, sum && strcmp(sum, base.sha256) == 0 ?

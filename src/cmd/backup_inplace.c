@@ -160,6 +160,15 @@ static int take(void *arg, struct reader *r, const struct archive_member *m, str
 	return put_file(g, r, m, path, err);
 }
 
+/* A part can lie in a tree of documents, keys for one. */
+static bool has_place(void *arg, const char *path)
+{
+	struct loading *g = arg;
+	size_t prefix = strlen(MEMBER_FILES);
+
+	return strncmp(path, MEMBER_FILES "/", prefix + 1) == 0 && plan_tree_of(g->plan, path + prefix);
+}
+
 static void take_table(void *arg, const char *table, uint64_t rows)
 {
 	struct loading *g = arg;
@@ -271,7 +280,7 @@ static int load(struct restore_plan *p, struct tool *t, const char *file, struct
 {
 	CLEANUP(backup_facts_release) struct backup_facts f = BACKUP_FACTS_INIT;
 	struct loading g = { .t = t, .plan = p, .facts = &f, .loader = LOADER_INIT, .names = STRV_INIT };
-	struct sink sink = { .member = take, .table = take_table, .arg = &g };
+	struct sink sink = { .member = take, .table = take_table, .from_base = restore_options.only ? has_place : NULL, .arg = &g };
 	int rc = 0;
 
 	g.server = profile_get(t->profile, "database", "defaults-file");

@@ -206,13 +206,14 @@ static int check_info(struct reading *g, struct err *err)
 			       "use a newer maintkit", format ? format : "none", BACKUP_FORMAT_BASED);
 	g->info_seen = true;
 	g->database = info_get(&g->facts->info, "database");
-	if (!base || (g->sink && g->sink->own_only))
+	if (!base)
 		return 0;
 	if (!g->chain)
 		return err_set(err, ERR_FAIL, "it goes back to '%s', and something else goes back to it", base);
 	g->check.based = chain_want;
 	g->check.arg = g->chain;
-	return chain_check(g->chain, err);
+	/* Better now than behind the database. Who does not want all is told when it wants the first. */
+	return g->sink && g->sink->from_base ? 0 : chain_check(g->chain, err);
 }
 
 /* Read what the sink left; the first member and the dump are looked at here too. */
@@ -418,7 +419,7 @@ int backup_read(struct tool *t, const char *file, const struct sink *sink, struc
 	c.sink = sink;
 	int sum = backup_read_alone(t, file, sink, &c, f, err);
 
-	if (sum < 0 || !f->totals.based || (sink && sink->own_only))
+	if (sum < 0 || !c.asked)
 		return sum;
 	return chain_read(&c, f, err) < 0 ? -1 : sum;
 }

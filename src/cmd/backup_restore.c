@@ -46,6 +46,12 @@ static void take_table(void *arg, const char *table, uint64_t rows)
 		loader_table(&g->loader, table, rows);
 }
 
+/* Only the dump is loaded. */
+static bool no_documents(void *arg UNUSED, const char *path UNUSED)
+{
+	return false;
+}
+
 static int open_directory(struct unpacking *g, struct err *err)
 {
 	AUTO_FREE char *cwd = backup_options.to[0] == '/' ? NULL : getcwd(NULL, 0);
@@ -117,7 +123,7 @@ static int restore_aside(struct tool *t, const char *file, struct err *err)
 {
 	CLEANUP(backup_facts_release) struct backup_facts f = BACKUP_FACTS_INIT;
 	CLEANUP(unpacking_release) struct unpacking g = { .t = t, .facts = &f, .parent = -1, .dir = -1, .loader = LOADER_INIT };
-	struct sink sink = { .member = take, .table = take_table, .arg = &g };
+	struct sink sink = { .member = take, .table = take_table, .from_base = backup_options.to ? NULL : no_documents, .arg = &g };
 
 	if ((backup_options.database && loader_open(&g.loader, t, backup_options.database, err) < 0) ||
 	    (backup_options.to && !t->dry_run && open_directory(&g, err) < 0))

@@ -7,6 +7,8 @@
 #   pgp ARGS    maintkit-pgp for that package
 #   plain_gpg HOME ARGS   gpg as a person would run it, without agent trouble; agents are stopped at the end
 #   quick_home DIR UID    a GNUPGHOME of that user whose agent does not spend a second on each passphrase
+#   second_key  make backups also to a key without a passphrase, secret in $T/second-secret.asc: with --key its
+#               backups are read without the second that gpg spends on a passphrase
 #   agents      how many gpg-agents run in our directories
 
 [ "$(id -u)" = 0 ] || skip_all "needs root: works as another user"
@@ -74,6 +76,16 @@ plain_gpg() {
 
 quick_home() {
 	install -d -m 700 -o "$2" "$1" && echo "s2k-count 65536" >"$1/gpg-agent.conf" && chown "$2" "$1/gpg-agent.conf"
+}
+
+second_key() {
+	local fpr
+	plain_gpg "$T/second" --passphrase '' --quick-gen-key 'Second <s@example.org>' rsa2048 default never 2>/dev/null
+	fpr=$(plain_gpg "$T/second" --with-colons -K | awk -F: '/^fpr/ { print $10; exit }')
+	plain_gpg "$T/second" --passphrase '' --quick-add-key "$fpr" rsa2048 encr never 2>/dev/null
+	plain_gpg "$T/second" --armor --export >"$R/etc/demo/second.asc" &&
+		plain_gpg "$T/second" --armor --export-secret-keys >"$T/second-secret.asc" &&
+		sed -i 's,^\[backup\]$,&\nrecipients = /etc/demo/second.asc,' "$R/usr/share/demo/maintkit.conf"
 }
 
 agents() { pgrep -fc "^gpg-agent --homedir $R/" || true; }

@@ -18,6 +18,7 @@ tick() { sleep 1.1; }
 tree() { (cd "$1" && find . -mindepth 1 \( -type f -printf '%P f %m %U %G %T@ ' -exec sha256sum {} \; -o -printf '%P %y %m %U %G %l\n' \) | sed 's/\.[0-9]* / /' | LC_ALL=C sort); }
 
 ok "a key" pgp ensure
+second_key; key=$T/second-secret.asc
 mariadb_sql "CREATE DATABASE demo; USE demo; CREATE TABLE demo.demographic (id INT PRIMARY KEY, name VARCHAR(30)); INSERT INTO demo.demographic SELECT seq, seq FROM seq_1_to_100"
 mkdir -p "$D/sub" "$D/empty"
 for i in $(seq 300); do head -c $((i * 40)) /dev/urandom >"$D/sub/doc$i"; done
@@ -37,7 +38,7 @@ first=$(last)
 like "$err" "303 of 303 documents are left to '$full'" "all documents are left to it"
 is "$(info "$first" documents) $(info "$first" base)" "since $full" "and that is noted"
 ok "it is small" [ "$(stat -c %s "$B/$first")" -lt 1000000 ]
-ok "verify reads both" backup verify "$first"
+ok "verify reads both" backup verify --key "$key" "$first"
 like "$out" "303 documents that are in $full, whole too" "and says so"
 
 # changes of each kind
@@ -49,7 +50,7 @@ ok "changes" backup create --documents=since
 second=$(last)
 like "$err" "29[0-9] of 303 documents are left" "what changed is in it, also when size and time were put back"
 tree "$D" >"$T/want"
-ok "restore" backup restore --to "$T/back" --database back "$second"
+ok "restore" backup restore --key "$key" --to "$T/back" --database back "$second"
 tree "$T/back/files/var/lib/demo/documents" >"$T/got"
 same "$T/got" "$T/want" "all documents are as they were, with mode, owner and time"
 is "$(mariadb_sql 'SELECT COUNT(*) FROM back.demographic')" 100 "and the database"
@@ -57,22 +58,70 @@ is "$(find "$STATE" -name '.backup-wanted*')" "" "no table of wanted documents s
 
 # the base: missing, another, damaged
 mkdir "$T/away"; mv "$B/$full" "$T/away/"
-rc_is 2 "without the base" backup verify "$second"
+rc_is 2 "without the base" backup verify --key "$key" "$second"
 like "$err" "it goes back to '$full' \(sha256 [0-9a-f]{64}\), which is missing; put that file into '$B'" "it is named"
-rc_is 2 "nothing is restored" backup restore --to "$T/half" --database half "$second"
+rc_is 2 "nothing is restored" backup restore --key "$key" --to "$T/half" --database half "$second"
 is "$(find "$T" -maxdepth 1 -name '*half*')$(mariadb_sql "SHOW DATABASES LIKE 'half'")" "" "not even in part"
 is "$(info "$second" failed | head -c 2)" "20" "that is noted"
 cp "$B/$second"* "$T/away/"
-ok "both in another directory" backup verify "$T/away/$second"
+ok "both in another directory" backup verify --key "$key" "$T/away/$second"
 cp "$B/$first" "$B/$full"
-rc_is 2 "another one in its place" backup verify "$second"
+rc_is 2 "another one in its place" backup verify --key "$key" "$second"
 cp "$T/away/$full" "$B/$full"; printf x | dd of="$B/$full" bs=1 seek=100000 conv=notrunc status=none
-rc_is 2 "a damaged one" backup verify "$second"
+rc_is 2 "a damaged one" backup verify --key "$key" "$second"
 like "$err" "$full.*is not what was written" "is named"
 cp "$T/away/$full" "$B/$full"
-ok "mended" backup verify "$second"
+ok "mended" backup verify --key "$key" "$second"
+
+# in place
+rm -rf "$D"; mkdir -p "$D/sub"; echo later >"$D/sub/later"; chown -R 65534:65534 "$D"
+mariadb_sql "DELETE FROM demo.demographic WHERE id > 50"
+ok "restore in place" backup restore --key "$key" "$second"
+tree "$D" >"$T/got"
+same "$T/got" "$T/want" "gives back all documents, its own and the base's, and no others"
+is "$(mariadb_sql 'SELECT COUNT(*) FROM demo.demographic')" 100 "and the database"
+ok "revert" backup restore --revert
+is "$(ls "$D/sub") $(mariadb_sql 'SELECT COUNT(*) FROM demo.demographic')" "later 50" "is what was"
+ok "and forth" backup restore --revert
+ok "confirm" backup restore --confirm
+mv "$B/$full" "$T/away/base"
+mariadb_sql "DELETE FROM demo.demographic WHERE id > 50"
+rc_is 2 "without the base not in place" backup restore --key "$key" "$second"
+like "$err" "it goes back to '$full'.*which is missing" "which is named"
+rc_is 2 "nor only its documents" backup restore --key "$key" --only documents "$second"
+like "$err" "it goes back to '$full'.*which is missing" "which is named"
+tree "$D" >"$T/got"
+same "$T/got" "$T/want" "nothing was touched"
+for part in keys properties database; do
+	ok "but only its $part" backup restore --key "$key" --only $part "$second"
+	ok "confirm" backup restore --confirm
+done
+is "$(mariadb_sql 'SELECT COUNT(*) FROM demo.demographic')" 100 "need no base"
+ok "nor does a new database" backup restore --key "$key" --database alone "$second"
+is "$(mariadb_sql 'SELECT COUNT(*) FROM alone.demographic')" 100 "of all rows"
+tree "$D" >"$T/got"
+same "$T/got" "$T/want" "the documents are not touched by that"
+# a part that lies in a tree of documents
+mkdir "$D/inner"; echo one >"$D/inner/setting"; chown -R 65534:65534 "$D"; mv "$T/away/base" "$B/$full"
+sed -i 's,^configuration = .*,& /var/lib/demo/documents/inner,' "$R/usr/share/demo/maintkit.conf"
+tick; sleep 3
+ok "a full one" backup create --documents=full
+inner=$(last)
+tick
+ok "and one since" backup create --documents=since
+third=$(last)
+mv "$B/$inner" "$T/away/base"
+rc_is 2 "some of it is left to the base" backup restore --key "$key" --only properties "$third"
+mv "$T/away/base" "$B/$inner"
+echo two >"$D/inner/setting"
+ok "with it" backup restore --key "$key" --only properties "$third"
+is "$(cat "$D/inner/setting")" one "it comes back"
+ok "confirm" backup restore --confirm
+rm -rf "$D/inner"; sed -i 's, /var/lib/demo/documents/inner$,,' "$R/usr/share/demo/maintkit.conf"
+rm "$B/$inner"* "$B/$third"*
+
 rm "$B/$full.sha256"
-ok "without its checksum it is known by its content" backup verify "$second"
+ok "without its checksum it is known by its content" backup verify --key "$key" "$second"
 ok "prune keeps it for them" backup prune --dry-run
 like "$out" "keep +$full: .*needed by" "and says why"
 
