@@ -37,12 +37,26 @@ for c in status pending; do cp "$BIN/maintkit-$c" "$T/bin/"; done
 bin=$T/bin
 rc_is 0 "programs that are not there" status
 like "$out" "unknown  backups        not known now: '.*/maintkit-backup' is not installed" "are named"
-answer() { printf '#!/bin/sh\n%s\n' "$2" >"$T/bin/maintkit-$1"; chmod +x "$T/bin/maintkit-$1"; }
+kept='[]'
+answer() { # PROGRAM SHELL; what a restore keeps is another question
+	printf '#!/bin/sh\ncase " $* " in *" kept "*) printf "%%s\\n" '"'%s'"'; exit 0 ;; esac\n%s\n' "$kept" "$2" >"$T/bin/maintkit-$1"
+	chmod +x "$T/bin/maintkit-$1"
+}
 answer data 'echo "[]"'
 now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\",\n    \"verified\": \"$now\"\n  }\n]\n'"
 rc_is 0 "--check when all is well" status --check
 is "$out" "pkg: all well" "says so"
+for state in restored loading swapping; do
+	kept=$(printf '[\n  {\n    "since": "20261122T080000Z",\n    "state": "%s"\n  }\n]' $state)
+	answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\",\n    \"verified\": \"$now\"\n  }\n]\n'"
+	case $state in
+	restored) like "$(status)" "note     restore        the former state is kept since 20261122T080000Z.*--confirm" "what a restore keeps is a note" ;;
+	loading) like "$(status)" "wrong    restore        interrupted while loading.*--discard" "one that was cut off before it is wrong" ;;
+	*) like "$(status)" "wrong    restore        interrupted while swapping.*--continue" "or in the middle" ;;
+	esac
+done
+kept='[]'
 answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\"\n  }\n]\n'"
 rc_is 1 "a backup that nobody verified" status --check
 like "$(status)" "wrong    backups        1, newest of .*, none is verified.*run 'maintkit -p pkg backup verify'" "is wrong"
