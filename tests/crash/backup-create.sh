@@ -48,6 +48,7 @@ soak() { if [ -n "${SOAK:-}" ]; then echo "$1"; else echo "$2"; fi; }
 export CRASH_TIMEOUT=60 CRASH_STDOUT=no
 create=("$BIN/maintkit-backup" --root @DIR@/root -p demo create)
 CRASH_MAX=${CRASH_POINTS:-$(soak 300 20)} ok "a kill" crash_kill "${create[@]}"
-CRASH_MAX=$(soak 60 3) CRASH_ERRORS=$(soak "ENOSPC+ EIO" ENOSPC+) ok "a full disk, a broken one" crash_fault "${create[@]}"
+# gpg waits for ever for a lock that it cannot make in its private directory in /run, and a socket is no disk.
+CRASH_SKIP='-gnupg\.|socket:' CRASH_MAX=$(soak 60 3) CRASH_ERRORS=$(soak "ENOSPC+ EIO" ENOSPC+) ok "a full disk, a broken one" crash_fault "${create[@]}"
 is "$(find "$world/var/backups" -mindepth 1)" "" "nothing was done elsewhere"
 done_testing

@@ -32,8 +32,8 @@
 # Sets CRASH_POINTS and CRASH_BAD.  A point is named "N CALL PATH", as crashpoint.c counts it.
 #
 # Environment: CRASH_STDIN (file; /dev/null), CRASH_STATUS (expected of the undisturbed run; 0),
-# CRASH_TIMEOUT (seconds a run; 20), CRASH_MAX (points at most, evenly spread; all), CRASH_SIZE (of the
-# ext4; 64M), CRASH_DURABLE=no (the command does not promise that its result survives a power cut),
+# CRASH_TIMEOUT (seconds a run; 20), CRASH_MAX (points at most, evenly spread; all),
+# CRASH_SKIP (extended regular expression: points not to take), CRASH_SIZE (of the ext4; 64M), CRASH_DURABLE=no (the command does not promise that its result survives a power cut),
 # CRASH_STDOUT=no (output differs from run to run), CRASH_ERRORS ("ENOSPC EIO EINTR ENOSPC+").
 #
 # Without a test: `crash.sh kill|power|fault FILE`, FILE defining the functions and command=(...).
@@ -117,7 +117,7 @@ _crash_reference() {     # OPTION...
 		cat "$_crash_dir/err"
 		return 2
 	fi
-	mapfile -t points < <(grep -v '^end ' "$_crash_dir/log")
+	mapfile -t points < <(grep -v '^end ' "$_crash_dir/log" | grep -Ev -e "${CRASH_SKIP:-^$}")
 	cp "$_crash_dir/out" "$_crash_dir/want.out"
 	_crash_observe >"$_crash_dir/want" 2>&1 || { _crash_say "observe fails:"; cat "$_crash_dir/want"; return 2; }
 	if declare -F invariant >/dev/null && ! invariant "$dir" >"$_crash_dir/inv" 2>&1; then
