@@ -30,7 +30,7 @@ struct job {
 	const char *name;	/* of file, in dir */
 	char *result;		/* name of the result, in dir */
 	char *temp;
-	bool symmetric;
+	bool symmetric, entered;
 	struct strv fprs;
 	struct buf passphrase;
 	struct stat before;
@@ -165,6 +165,8 @@ static int check_unchanged(const struct job *j, struct err *err)
 
 	if (fstat(j->in, &now) < 0)
 		return err_sys(err, errno, "'%s'", j->file);
+	if (!now.st_nlink)
+		return err_set(err, ERR_FAIL, "'%s' was removed while it was encrypted", j->file);
 	return now.st_size == j->before.st_size && now.st_mtim.tv_sec == j->before.st_mtim.tv_sec &&
 	       now.st_mtim.tv_nsec == j->before.st_mtim.tv_nsec ? 0 :
 		err_set(err, ERR_FAIL, "'%s' was changed while it was encrypted", j->file);
@@ -192,8 +194,10 @@ static int transfer(struct job *j, struct pgp *p, struct err *err)
 
 static int take_passphrase(struct job *j, struct pgp *p, struct err *err)
 {
-	if (pgp_home_enter(j->home_fd, j->home, err) < 0 ||
-	    pgp_home_passphrase(j->home_fd, &j->passphrase, err) < 0)
+	if (pgp_home_enter(j->home_fd, j->home, err) < 0)
+		return -1;
+	j->entered = true;
+	if (pgp_home_passphrase(j->home_fd, &j->passphrase, err) < 0)
 		return -1;
 	pgp_set_passphrase(p, j->passphrase.p);
 	return 0;
@@ -210,7 +214,8 @@ static int encrypt_file(struct job *j, char **argv, struct err *err)
 	if (!j->home)
 		return err_set(err, ERR_FAIL, "GNUPGHOME is not in the environment; correct PGP_ENV");
 	j->home_fd = pgp_home_open(j->home, err);
-	if (j->home_fd < 0 || open_source(j, err) < 0 || pgp_open(&p, j->home, err) < 0)
+	if (j->home_fd < 0 || pgp_home_inspect(j->home_fd, j->home, err) < 0 || open_source(j, err) < 0 ||
+	    pgp_open(&p, j->home, err) < 0)
 		return -1;
 	if (!j->symmetric && choose_recipients(j, p, argv[3], err) < 0)
 		return -1;
@@ -238,7 +243,7 @@ int main(int argc, char **argv)
 	j.home = getenv("GNUPGHOME");
 	int rc = encrypt_file(&j, argv, &err);
 
-	if (j.symmetric)	/* public-key mode needs no agent */
+	if (j.entered)	/* public-key mode needs no agent */
 		pgp_home_leave(j.home_fd, j.home);
 	if (rc == 0)
 		return 0;

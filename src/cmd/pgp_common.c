@@ -65,7 +65,7 @@ static int in_home(void *arg, struct buf *out, struct err *err)
 		fchmod(fd, 0700);
 	mem_close_cleanup(&fd);
 	fd = pgp_home_open(home, err);
-	if (fd < 0 || pgp_home_enter(fd, home, err) < 0 || pgp_home_settle(home, err) < 0 ||
+	if (fd < 0 || pgp_home_inspect(fd, home, err) < 0 || pgp_home_enter(fd, home, err) < 0 || pgp_home_settle(home, err) < 0 ||
 	    pgp_home_mend(fd, err) < 0 ||
 	    pgp_open(&pgp, home, err) < 0)
 		return -1;

@@ -19,24 +19,28 @@ struct crypt_job {
 	const char *passphrase;
 };
 
-static int open_input(const char *path, struct err *err)
-{
-	AUTO_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, errno, "'%s'", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_FAIL, "'%s' is not a regular file", path);
-	/* 0 ends userproc's list, and the standard streams are replaced there. */
-	return fd > STDERR_FILENO ? MOVE_FD(fd) : err_set(err, ERR_FAIL, "the standard streams are closed");
-}
-
 static char *absolute(const char *path)
 {
 	AUTO_FREE char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
 
 	return cwd ? xasprintf("%s/%s", cwd, path) : xstrdup(path);
+}
+
+/* The web user may have put a link in its place, to what only we can read. */
+static int open_input(const struct root *real, const char *path, struct err *err)
+{
+	AUTO_FREE char *full = absolute(path);
+	AUTO_FD int fd = path_open(real, full, O_RDONLY | O_NONBLOCK, 0, 0, err);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "'%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_FAIL, "'%s' is not a regular file", path);
+	/* 0 ends userproc's list, and the standard streams are replaced there. */
+	return fd > STDERR_FILENO ? MOVE_FD(fd) : err_set(err, ERR_FAIL, "the standard streams are closed");
 }
 
 static int add_usable(struct pgp *pgp, const char *pattern, struct strv *fprs, struct err *err)
@@ -85,10 +89,10 @@ static int transform(const struct place *p, place_fn *work, struct crypt_job *jo
 	CLEANUP(atomic_abort) struct atomic a = ATOMIC_INIT;
 	struct atomic_opts o = ATOMIC_OPTS_INIT;
 	AUTO_FREE char *path = absolute(output);
-	AUTO_FD int in = open_input(input, err);
+	AUTO_FD int in = root_init(&real, "/", err) < 0 ? -1 : open_input(&real, input, err);
 
 	o.mode = 0600;
-	if (in < 0 || root_init(&real, "/", err) < 0 || atomic_begin(&a, &real, path, &o, err) < 0)
+	if (in < 0 || atomic_begin(&a, &real, path, &o, err) < 0)
 		return -1;
 	job->in = in;
 	job->out = a.fd;

@@ -4,10 +4,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include "../base/temp.h"
@@ -15,6 +18,8 @@
 #include "pgp_home.h"
 
 #define SMALL_FILE 65536
+#define GREETING_MS 8000	/* an agent greets at once; a loaded machine may take a while */
+#define DEPTH 2			/* gpg makes directories of files, and none deeper than our staging has them */
 
 int pgp_home_open(const char *home, struct err *err)
 {
@@ -36,6 +41,88 @@ int pgp_home_open(const char *home, struct err *err)
 	return MOVE_FD(fd);
 }
 
+static const char *forbidden_kind(const struct stat *st)
+{
+	if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) || S_ISSOCK(st->st_mode))
+		return NULL;
+	return S_ISLNK(st->st_mode) ? "a symbolic link" : S_ISFIFO(st->st_mode) ? "a named pipe" : "a device";
+}
+
+static int inspect_dir(int dir, const char *path, int depth, struct err *err);
+
+static int inspect_entry(int dir, const char *path, const char *name, int depth, struct err *err)
+{
+	AUTO_FREE char *full = xasprintf("%s/%s", path, name);
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "'%s'", full);
+	const char *kind = forbidden_kind(&st);
+
+	if (kind)
+		return err_set(err, ERR_FAIL, "'%s' is %s, which is refused; look who put it there, then remove it", full, kind);
+	/* Sockets are no matter: gpg is not let in to another's. */
+	if (st.st_uid != geteuid() && !S_ISSOCK(st.st_mode))
+		return err_set(err, ERR_FAIL, "'%s' belongs to user %ld and not to user %ld; look what it is, "
+			       "then change its owner or remove it", full, (long)st.st_uid, (long)geteuid());
+	if (!S_ISDIR(st.st_mode) || !depth)
+		return 0;
+	AUTO_FD int below = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (below < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "'%s'", full);
+	return inspect_dir(below, full, depth - 1, err);
+}
+
+static int inspect_dir(int dir, const char *path, int depth, struct err *err)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *e;
+
+	if (!d) {
+		rc = err_sys(err, errno, "read '%s'", path);
+		if (copy >= 0)
+			close(copy);
+		return rc;
+	}
+	while (rc == 0 && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = inspect_entry(dir, path, e->d_name, depth, err);
+	closedir(d);
+	return rc;
+}
+
+int pgp_home_inspect(int home_fd, const char *home, struct err *err)
+{
+	return inspect_dir(home_fd, home, DEPTH, err);
+}
+
+/* A user without a directory in /run/user, as service users are, has the
+ * agent's socket in the home (source: gpg-agent(1), --use-standard-socket). */
+static int check_agent(const char *home, struct err *err)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct pollfd pfd = { .events = POLLIN };
+
+	if ((size_t)snprintf(to.sun_path, sizeof(to.sun_path), "%s/S.gpg-agent", home) >= sizeof(to.sun_path))
+		return 0;
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	union { struct sockaddr *any; struct sockaddr_un *un; } address = { .un = &to };
+
+	if (fd < 0)
+		return err_sys(err, errno, "ask the agent of '%s'", home);
+	/* Nobody behind it: gpg starts another. EAGAIN: more are waiting than it has room for. */
+	if (connect(fd, address.any, sizeof(to)) < 0 && errno != EAGAIN)
+		return 0;
+	pfd.fd = fd;
+	if (poll(&pfd, 1, GREETING_MS) != 0)
+		return 0;
+	err_set(err, ERR_BACKEND, "the gpg agent behind '%s' does not answer", to.sun_path);
+	err_hint(err, "end its process ('fuser %s' names it), and try again", to.sun_path);
+	return -1;
+}
+
 int pgp_home_enter(int home_fd, const char *home, struct err *err)
 {
 	int rc;
@@ -43,7 +130,7 @@ int pgp_home_enter(int home_fd, const char *home, struct err *err)
 	do
 		rc = flock(home_fd, LOCK_SH);
 	while (rc < 0 && errno == EINTR);
-	return rc < 0 ? err_sys(err, errno, "lock '%s'", home) : 0;
+	return rc < 0 ? err_sys(err, errno, "lock '%s'", home) : check_agent(home, err);
 }
 
 void pgp_home_leave(int home_fd, const char *home)

@@ -18,9 +18,14 @@
 /* Open the home: a directory, no symbolic link, ours, closed to group and
  * others. Returns its descriptor. */
 int pgp_home_open(const char *home, struct err *err) MUST_CHECK;
+/* All that gpg finds in the home is a file, directory or socket of the home's
+ * owner: gpg would follow a link, and wait for ever at a pipe. */
+int pgp_home_inspect(int home_fd, const char *home, struct err *err) MUST_CHECK;
 /* For work that may start an agent: several processes may be inside, the last
  * one out stops it, so that no agent of ours stays behind and none is taken
- * from a run that goes on. leave never fails. */
+ * from a run that goes on. An agent that is there and does not answer is an
+ * error (ERR_BACKEND): gpg would wait for it for ever. leave never fails; it
+ * is for those who entered. */
 int pgp_home_enter(int home_fd, const char *home, struct err *err) MUST_CHECK;
 void pgp_home_leave(int home_fd, const char *home);
 /* Wait until no gpg changes the keys of this home any more: one that a killed run of ours

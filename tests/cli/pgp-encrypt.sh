@@ -68,7 +68,10 @@ ln -s export.zip link
 refused "a symbolic link" "link" pgp_bin -e link "$fpr"
 rm link; mkfifo fifo
 refused "a pipe" "not a regular file" pgp_bin -e fifo "$fpr"
-rm fifo
+rm fifo; mkdir export.zip.pgp
+rc_is 2 "a directory in place of the result" pgp_bin -e export.zip "$fpr"
+like "$err" "is a directory" "is named"
+rmdir export.zip.pgp
 refused "no GNUPGHOME" "correct PGP_ENV" env -i "$prog" -e export.zip "$fpr"
 ln -s "$H" "$T/hlink"
 refused "a home that is a link" "symbolic link" env -i GNUPGHOME="$T/hlink" "$prog" -e export.zip "$fpr"
@@ -151,6 +154,41 @@ nok "killed itself, there is no result" test -e big.pgp
 ok "the next run" pgp_bin -e export.zip "$fpr"
 is "$(find "$W" -name '.*maintkit*')" "" "sweeps what the killed one left"
 rm -f big
+
+# the source changes, shrinks or vanishes half-way
+during() { # WANTED CMD...: CMD runs while gpg is held in the middle
+	local wanted=$1 child='' job
+	shift
+	truncate -s 512M big
+	pgp_bin -e big "$fpr" 2>"$T/said" &
+	job=$!
+	for _ in $(seq 1000); do child=$(pgrep -f "gpg.*--homedir $H.*--encrypt") && [ -s "$(find "$W" -name '.maintkit-encrypt*' | head -1)" ] && break; sleep 0.01; done
+	kill -STOP $child
+	"$@"
+	kill -CONT $child
+	wait $job; is $? 2 "half-way: $*"
+	like "$(cat "$T/said")" "$wanted" "that is named"
+	is "$(find "$W" -name '*.pgp' -o -name '.*maintkit*')" "" "and leaves nothing"
+}
+rm -f ./*.pgp
+during "'big' was changed" truncate -s 8M big
+during "'big' was changed" touch -d '2020-01-01' big
+during "'big' was removed" rm big
+
+# the agent, which only symmetric mode needs
+agent_of() { python3 -c 'import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(8); print("up", flush=True); time.sleep(float(sys.argv[2]))' "$H/S.gpg-agent" "$1"; }
+rm -f "$H/S.gpg-agent"
+agent_of 0 >/dev/null
+ok "an agent that died and left its socket is no matter" pgp_bin -c export.zip ''
+rm -f ./*.pgp "$H/S.gpg-agent"
+agent_of 300 >"$T/up" &
+hung=$!
+for _ in $(seq 500); do [ -s "$T/up" ] && break; sleep 0.02; done
+refused "an agent that does not answer" "agent behind '.*' does not answer" timeout 60 env -i GNUPGHOME="$H" "$prog" -c export.zip ''
+ok "to a key it is no matter" pgp_bin -e export.zip "$fpr"
+kill $(pgrep -P $hung); wait $hung 2>/dev/null
+rm -f "$H/S.gpg-agent" ./*.pgp
 
 cd "$T" || exit
 mkdir sub && cp "$W/export.zip" sub/

@@ -14,10 +14,10 @@ nok "and makes nothing" test -e "$HOME_DIR"
 rc_is 3 "without a running system there is no key" env -u MAINTKIT_ASSUME_BOOTED "$BIN/maintkit-pgp" --root "$R" -p demo ensure
 nok "not even a directory" test -e "$HOME_DIR"
 
-for bad in $'New\nline' 'a<b' 'a"b' $'\x80' ' lead'; do
+for bad in $'New\nline' $'ESC\e[2J' $'DEL\x7f' 'a<b' 'a>b' 'a"b' $'\x80' ' lead' 'trail '; do
 	rc_is 2 "name '${bad@Q}' is refused" pgp ensure --name "$bad"
 done
-for bad in 'no-at' 'a@b@c' 'a b@c' '<a@b>' $'a@b\nPassphrase: x' 'é@b'; do
+for bad in 'no-at' 'a@b@c' 'a b@c' '<a@b>' 'a"@b' $'a@b\t' $'a@b\nPassphrase: x' 'é@b'; do
 	rc_is 2 "mail '${bad@Q}' is refused" pgp ensure --name Clinic --email "$bad"
 done
 nok "still nothing was made" test -e "$HOME_DIR"
