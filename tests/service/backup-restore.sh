@@ -125,9 +125,9 @@ plain_gpg "$T/mine" --pinentry-mode loopback --passphrase-file "$pass" --import 
 fpr=$(pgp show --json | python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["fingerprint"])')
 plain_gpg "$T/mine" --pinentry-mode loopback --passphrase-file "$pass" -d "$B" 2>/dev/null | zstd -dcq >"$T/plain.tar"
 forge() { LC_ALL=C sed "$1" "$T/plain.tar" | zstd -qc | plain_gpg "$T/mine" --trust-model always -r "$fpr" -e >"$T/forged.gpg"; }
-forge 's/format=1$/format=2/'
+forge 's/format=1$/format=9/'
 rc_is 2 "a newer format" backup restore "$T/forged.gpg"
-like "$err" "format 2.*newer maintkit" "is named"
+like "$err" "format 9.*newer maintkit" "is named"
 untouched
 forge 's/document 9$/document 8/'
 rc_is 2 "a document that is not as it was" backup restore "$T/forged.gpg"
