@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "../base/passphrase.h"
+#include "../core/openpgp.h"
 #include "../core/record.h"
 #include "../ext/pgp.h"
 #include "backup.h"
@@ -96,6 +97,17 @@ static int read_given_key(struct unseal *u, struct err *err)
 	return root_init(&real, "/", err) < 0 || path_read_file(&real, path, &u->key, KEY_FILE_MAX, NULL, err) < 0 ? -1 : 0;
 }
 
+/* Made before there was a key: to a passphrase and to nobody else. What cannot be read as a message is for gpg to judge. */
+static bool no_key_opens(int in)
+{
+	CLEANUP(openpgp_head_release) struct openpgp_head head = OPENPGP_HEAD_INIT;
+	struct err unreadable = ERR_INIT;
+	char first[4096];
+	ssize_t n = pread(in, first, sizeof(first), 0);
+
+	return n > 0 && openpgp_read_head(first, (size_t)n, &head, &unreadable) == 0 && head.passphrase && !head.key_ids.n;
+}
+
 /* Root's copy of the clinic's key, else the recovery passphrase. 1 there is one, 0 none here. */
 static int find_own(struct tool *t, struct unseal *u, struct buf *passphrase, struct err *err)
 {
@@ -104,6 +116,8 @@ static int find_own(struct tool *t, struct unseal *u, struct buf *passphrase, st
 	struct err why = ERR_INIT;
 	bool confirmed;
 
+	if (no_key_opens(u->in) && !backup_options.passphrase_stdin)
+		return recovery_read(t, passphrase, &confirmed, err);
 	if (!copy || path_read_file(&t->root, copy, &u->key, KEY_FILE_MAX, NULL, &why) < 0) {
 		if (!copy || why.kind == ERR_ABSENT)
 			return backup_options.passphrase_stdin ? 0 : recovery_read(t, passphrase, &confirmed, err);
@@ -383,7 +397,7 @@ int backup_read_alone(struct tool *t, const char *file, const struct sink *sink,
 {
 	AUTO_FD int in = open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	AUTO_BUF passphrase = BUF_SECRET_INIT;
-	struct unseal u = { .key = BUF_SECRET_INIT };
+	struct unseal u = { .in = in, .key = BUF_SECRET_INIT };
 	struct stat st;
 
 	signal(SIGPIPE, SIG_IGN);

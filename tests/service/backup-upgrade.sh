@@ -28,6 +28,7 @@ like "$err" "no key.*recovery passphrase.*backup recovery" "for a recovery passp
 is "$(stat -c '%a %u' "$STATE/recovery.passphrase")" "400 0" "which is root's alone"
 B=$(find "$R/var/backups/demo" -name '*.gpg')
 ok "it is good" backup verify "$B"
+cp "$B" "$T/before-key.tar.zst.gpg"; cp "$B.sha256" "$T/before-key.tar.zst.gpg.sha256" 2>/dev/null
 ok "it is unpacked with what was written down" sh -c "'$BIN/maintkit-backup' --root '$R' -p demo restore --to '$T/out' --recovery-stdin '$B' <'$STATE/recovery.passphrase'"
 is "$(cat "$T/out/files/usr/share/demo/OldDocuments/scan.txt")" report "the documents of the legacy place are in it"
 like "$(cat "$B.info")" "for_level=15" "it says for which level"
@@ -65,4 +66,8 @@ is "$rc" 3 "the server is down: another kind of no"
 run backup create --for-upgrade --level 21 --defer schema
 is "$rc" 0 "which can wait"
 like "$("$BIN/maintkit-pending" --root "$R" -p demo list)" "backup create --for-upgrade --level=21" "and does"
+
+# ---- later there is a key, with a passphrase of its own ---------------------------------------------------
+ok "a key is made" pgp ensure
+ok "what was made before it is still opened" backup verify "$T/before-key.tar.zst.gpg"
 done_testing

@@ -95,6 +95,8 @@ taken_over() {  # what the shipped document must be
 ok "apt install" show "apt-get -y install /srv/debs/maintkit_*.deb $(deb 19.0-1)" ||
 	{ in_clinic journalctl -n 30 --no-pager | sed 's/^/# /'; }
 taken_over edited
+ok "a backup was made before anything was changed" in_clinic sh -c 'ls /var/backups/oscar-emr/*.tar.zst.gpg'
+ok "it is good" in_clinic sh -c 'oscar-emr backup verify /var/backups/oscar-emr/*.tar.zst.gpg'
 is "$(in_clinic stat -c %a /etc/oscar-emr/db.cnf)" 600 "the administrator's login is in db.cnf, for root only"
 is "$(in_clinic mariadb --defaults-file=/etc/oscar-emr/db.cnf -N -B -e 'SELECT COUNT(*) FROM oscar_15.demographic')" 300 "and works; no patient is lost"
 ok "the old settings stay as they were" in_file 'db_password=geheim "und" \\ mehr' $old
