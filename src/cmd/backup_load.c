@@ -151,12 +151,14 @@ int loader_check(struct loader *l, struct err *err)
 	if (db_get_int(l->db, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_type NOT IN "
 		       "('VIEW', 'SEQUENCE')", (struct db_value[]){ DBV_STR(l->database) }, 1, &n, err) < 0)
 		return -1;
-	if ((uint64_t)n != l->n)
+	l->differs = (uint64_t)n != l->n;
+	if (l->differs)
 		return err_set(err, ERR_FAIL, "the dump has %zu tables, and %" PRId64 " arrived", l->n, n);
 	for (size_t i = 0; i < l->n; i++) {
 		if (count_rows(l, l->table[i].name, &n, err) < 0)
 			return -1;
-		if ((uint64_t)n != l->table[i].rows)
+		l->differs = (uint64_t)n != l->table[i].rows;
+		if (l->differs)
 			return err_set(err, ERR_FAIL, "table '%s': the dump has %" PRIu64 " rows, and %" PRId64 " arrived",
 				       l->table[i].name, l->table[i].rows, n);
 	}

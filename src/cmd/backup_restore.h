@@ -44,6 +44,7 @@ struct loader {
 	int pipe;
 	struct loaded_table *table;	/* what the dump has, for loader_check() */
 	size_t n;
+	bool differs;		/* loader_check(): what arrived is not what the dump has */
 };
 #define LOADER_INIT { .client = USERPROC_INIT, .pipe = -1 }
 /* Connect; ERR_FAIL when the database exists. */
