@@ -6,13 +6,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 #include "../base/atomic.h"
 #include "../ext/identity.h"
 #include "backup_restore.h"
 
-#define SPARE (64u << 20)
 #define FILE_NAMES_MAX 3
 #define SETTINGS_MAX (1u << 20)
 
@@ -52,48 +50,6 @@ static int check_instance(struct tool *t, const struct buf *info, struct err *er
 		       "to take its data over: --adopt", theirs ? theirs : "unknown", host ? host : "unknown", ours, here);
 }
 
-static uint64_t number(const struct buf *info, const char *key)
-{
-	AUTO_FREE char *text = info_get(info, key);
-
-	return text ? strtoull(text, NULL, 10) : 0;
-}
-
-static int too_little(const char *where, uint64_t need, uint64_t have, struct err *err)
-{
-	return err_set(err, ERR_FAIL, "not enough space in '%s': about %" PRIu64 " MiB are needed beside what is in use, and %"
-		       PRIu64 " MiB are free", where, need >> 20, have >> 20);
-}
-
-/* What is in use stays until it is confirmed, so all of it must find room beside. */
-static int check_space(struct loading *g, const struct buf *info, struct err *err)
-{
-	uint64_t files = number(info, "files_bytes"), rows = number(info, "database_bytes"), need = SPARE;
-	AUTO_FREE char *data = NULL, *trees = NULL;
-	struct statvfs a, b;
-	bool have_trees = false, have_data = false;
-
-	if (g->plan->n) {
-		AUTO_FREE char *dir = path_dirname(g->plan->tree[0].path);
-
-		trees = xasprintf("%s%s", g->t->root.prefix, dir);
-		have_trees = statvfs(trees, &a) == 0;
-	}
-	/* a server elsewhere has a disk that we cannot look at */
-	if (g->loader.db && db_get_str(g->loader.db, "SELECT @@datadir", NULL, 0, &data, NULL) == 0)
-		have_data = statvfs(data, &b) == 0;
-	if (have_data) {
-		need += rows + rows / 4;
-		if (have_trees && a.f_fsid == b.f_fsid)
-			files += need - SPARE;
-		if (need > (uint64_t)b.f_bavail * b.f_frsize)
-			return too_little(data, need, (uint64_t)b.f_bavail * b.f_frsize, err);
-	}
-	if (have_trees && files + SPARE > (uint64_t)a.f_bavail * a.f_frsize)
-		return too_little(trees, files + SPARE, (uint64_t)a.f_bavail * a.f_frsize, err);
-	return 0;
-}
-
 static int look_at(struct loading *g, struct err *err)
 {
 	const struct buf *info = &g->facts->info;
@@ -106,7 +62,7 @@ static int look_at(struct loading *g, struct err *err)
 		return err_set(err, ERR_POLICY, "the backup is of package '%s'", package ? package : "?");
 	free(g->plan->created);
 	g->plan->created = xstrdup(created ? created : "");
-	return check_instance(g->t, info, err) < 0 || check_space(g, info, err) < 0 ? -1 : 0;
+	return check_instance(g->t, info, err) < 0 || space_check(g->plan, g->t, g->loader.db, info, err) < 0 ? -1 : 0;
 }
 
 /* ---- loading ------------------------------------------------------------------------------- */
@@ -202,7 +158,7 @@ static int keep_settings(struct loading *g, struct err *err)
 }
 
 /* Out of the plan: trees of which the backup holds nothing. What is in use stays. */
-static void leave_out_absent(struct loading *g)
+static void leave_out_absent(struct loading *g, bool *any)
 {
 	size_t n = 0;
 
@@ -212,10 +168,16 @@ static void leave_out_absent(struct loading *g)
 
 		if (path_stat(&g->t->root, r->fresh, &st, NULL) == 0) {
 			g->plan->tree[n++] = *r;
+			*any = true;
 			continue;
 		}
 		if (r->had)
 			log_warn("the backup holds no '%s'; the one in use stays", r->path);
+		if (tree_by_entries(r)) {	/* the tree above it must know */
+			r->way = WAY_STAYS;
+			g->plan->tree[n++] = *r;
+			continue;
+		}
 		free(r->component);
 		free(r->path);
 		free(r->fresh);
@@ -227,6 +189,8 @@ static void leave_out_absent(struct loading *g)
 static int write_out(struct loading *g, struct err *err)
 {
 	for (size_t i = 0; i < g->plan->n; i++) {
+		if (g->plan->tree[i].way == WAY_STAYS)
+			continue;
 		AUTO_FREE char *dir = path_dirname(g->plan->tree[i].fresh);
 		AUTO_FD int fd = path_open_dir(&g->t->root, dir, 0, err);
 
@@ -242,6 +206,7 @@ static int check_loaded(struct loading *g, struct err *err)
 {
 	AUTO_FREE char *database = info_get(&g->facts->info, "database");
 	struct err why = ERR_INIT;
+	bool any = false;
 
 	if (look_at(g, err) < 0)
 		return -1;
@@ -258,11 +223,12 @@ static int check_loaded(struct loading *g, struct err *err)
 			*err = why;
 			return -1;
 		}
+		any = true;
 	}
 	if (keep_settings(g, err) < 0)
 		return -1;
-	leave_out_absent(g);
-	if (!g->plan->database && !g->plan->n)
+	leave_out_absent(g, &any);
+	if (!any)
 		return err_set(err, ERR_FAIL, "the backup holds nothing of what was asked for");
 	if (g->elsewhere)
 		log_warn("%" PRIu64 " files of the backup have no place in this installation and were left out, '%s' among them; "

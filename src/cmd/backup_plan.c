@@ -4,22 +4,24 @@
  * File "restore" in the state directory, records of core/record.h:
  *	restore 1 ID PHASE STEP FILE SHA256 CREATED FLAGS
  *	database NAME FRESH OLD HAD
- *	tree COMPONENT PATH FRESH OLD HAD
- * replaced as a whole at every change.
+ *	tree COMPONENT PATH FRESH OLD HAD [WAY]
+ * replaced as a whole at every change. The first line's 1 is a 2 when a tree has
+ * another WAY than "whole", of which a maintkit before knows nothing.
  */
 #include <string.h>
-#include <time.h>
 #include "../core/record.h"
 #include "../ext/pending.h"
 #include "../ext/statefile.h"
 #include "backup_restore.h"
 
 #define LEAF "restore"
-#define NAME_MAX_LEN 64		/* of a database */
 
 static const char *const phases[] = {
 	[PLAN_NONE] = "none", [PLAN_LOADING] = "loading", [PLAN_SWAPPING] = "swapping", [PLAN_RESTORED] = "restored",
 	[PLAN_REVERTING] = "reverting", [PLAN_REVERTED] = "reverted", [PLAN_DROPPING] = "dropping",
+};
+static const char *const ways[] = {
+	[WAY_WHOLE] = "whole", [WAY_ENTRIES] = "entries", [WAY_MOUNT] = "mount", [WAY_STAYS] = "stays",
 };
 
 void plan_release(struct restore_plan *p)
@@ -46,10 +48,22 @@ char *plan_path(struct tool *t, const char *leaf)
 }
 
 /* ---- on disk --------------------------------------------------------------------- */
-static void add_tree(struct restore_plan *p, const char *component, const char *path, char *fresh, char *old, bool had)
+void plan_add_tree(struct restore_plan *p, const char *component, const char *path, char *fresh, char *old, bool had,
+		   enum restore_way way)
 {
 	p->tree = xreallocarray(p->tree, p->n + 1, sizeof *p->tree);
-	p->tree[p->n++] = (struct restore_tree){ xstrdup(component), xstrdup(path), fresh, old, had };
+	p->tree[p->n++] = (struct restore_tree){ xstrdup(component), xstrdup(path), fresh, old, had, way };
+}
+
+/* False: no way that we know. */
+static bool find_way(const char *word, enum restore_way *way)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+		if (strcmp(word, ways[i]) == 0) {
+			*way = (enum restore_way)i;
+			return true;
+		}
+	return false;
 }
 
 static bool take_head(struct restore_plan *p, char **f)
@@ -65,12 +79,13 @@ static bool take_head(struct restore_plan *p, char **f)
 	p->adopt = strchr(f[8], 'a') != NULL;
 	p->stopped = strchr(f[8], 's') != NULL;
 	p->fresh_kept = strchr(f[8], 'f') != NULL;
-	return p->phase != PLAN_NONE && strcmp(f[1], "1") == 0;
+	return p->phase != PLAN_NONE && (strcmp(f[1], "1") == 0 || strcmp(f[1], "2") == 0);
 }
 
 static int on_record(const struct strv *f, void *arg, struct err *err)
 {
 	struct restore_plan *p = arg;
+	enum restore_way way = WAY_WHOLE;
 
 	if (strcmp(f->v[0], "restore") == 0 && f->n >= 9 && !p->id && take_head(p, f->v))
 		return 0;
@@ -81,8 +96,8 @@ static int on_record(const struct strv *f, void *arg, struct err *err)
 		p->had = strcmp(f->v[4], "1") == 0;
 		return 0;
 	}
-	if (strcmp(f->v[0], "tree") == 0 && f->n >= 6) {
-		add_tree(p, f->v[1], f->v[2], xstrdup(f->v[3]), xstrdup(f->v[4]), strcmp(f->v[5], "1") == 0);
+	if (strcmp(f->v[0], "tree") == 0 && f->n >= 6 && (f->n == 6 || find_way(f->v[6], &way))) {
+		plan_add_tree(p, f->v[1], f->v[2], xstrdup(f->v[3]), xstrdup(f->v[4]), strcmp(f->v[5], "1") == 0, way);
 		return 0;
 	}
 	return err_set(err, ERR_FAIL, "the plan of the last restore is of an unknown format; it was made by another maintkit");
@@ -96,11 +111,20 @@ int plan_read(struct restore_plan *p, struct tool *t, struct err *err)
 	       err_set(err, ERR_FAIL, "the plan of the last restore is damaged: its first line is missing");
 }
 
+/* Is there a tree that is not simply renamed? */
+static bool is_special(const struct restore_plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->tree[i].way != WAY_WHOLE)
+			return true;
+	return false;
+}
+
 int plan_write(const struct restore_plan *p, struct tool *t, struct err *err)
 {
 	AUTO_FREE char *step = xasprintf("%d", p->step);
 	AUTO_FREE char *flags = xasprintf("-%s%s%s", p->adopt ? "a" : "", p->stopped ? "s" : "", p->fresh_kept ? "f" : "");
-	const char *head[] = { "restore", "1", p->id, phases[p->phase], step, p->file, p->sha256, p->created, flags };
+	const char *head[] = { "restore", is_special(p) ? "2" : "1", p->id, phases[p->phase], step, p->file, p->sha256, p->created, flags };
 	const char *database[] = { "database", p->database, p->fresh, p->old, p->had ? "1" : "0" };
 	AUTO_BUF text = BUF_INIT;
 
@@ -109,9 +133,9 @@ int plan_write(const struct restore_plan *p, struct tool *t, struct err *err)
 		record_format(&text, database, ARRAY_LEN(database));
 	for (size_t i = 0; i < p->n; i++) {
 		const struct restore_tree *r = &p->tree[i];
-		const char *f[] = { "tree", r->component, r->path, r->fresh, r->old, r->had ? "1" : "0" };
+		const char *f[] = { "tree", r->component, r->path, r->fresh, r->old, r->had ? "1" : "0", ways[r->way] };
 
-		record_format(&text, f, ARRAY_LEN(f));
+		record_format(&text, f, ARRAY_LEN(f) - (r->way == WAY_WHOLE));
 	}
 	return statefile_write(t->profile, &t->root, LEAF, &text, err);
 }
@@ -122,157 +146,6 @@ int plan_forget(struct restore_plan *p, struct tool *t, struct err *err)
 
 	plan_release(p);
 	return statefile_write(t->profile, &t->root, LEAF, &none, err);
-}
-
-/* ---- a new one ---------------------------------------------------------------------- */
-static bool is_there(struct tool *t, const char *path)
-{
-	struct stat st;
-
-	return path_stat(&t->root, path, &st, NULL) == 0;
-}
-
-static bool below(const char *tree, const char *path)
-{
-	size_t len = strlen(tree);
-
-	return strncmp(tree, path, len) == 0 && (path[len] == '/' || !path[len]);
-}
-
-struct restore_tree *plan_tree_of(const struct restore_plan *p, const char *path)
-{
-	for (size_t i = 0; i < p->n; i++)
-		if (below(p->tree[i].path, path))
-			return &p->tree[i];
-	return NULL;
-}
-
-static void plan_tree(struct restore_plan *p, struct tool *t, const char *component, const char *path)
-{
-	AUTO_FREE char *dir = path_dirname(path);
-	const char *name = strrchr(path, '/') + 1, *parent = strcmp(dir, "/") == 0 ? "" : dir;
-
-	if (!plan_tree_of(p, path))
-		add_tree(p, component, path, xasprintf("%s/.%s.maintkit-restore-%s", parent, name, p->id),
-			 xasprintf("%s/%s.before-restore-%s", parent, name, p->id), is_there(t, path));
-}
-
-/* A single file of the state directory: aside in a directory of its own there. */
-static void plan_state(struct restore_plan *p, struct tool *t, const char *component, const char *path)
-{
-	AUTO_FREE char *dir = profile_state_path(t->profile, "");
-
-	if (!path || strncmp(path, dir, strlen(dir)) != 0) {
-		if (path)
-			plan_tree(p, t, component, path);
-		return;
-	}
-	AUTO_FREE char *fresh = xasprintf("fresh/%s", path + strlen(dir)), *old = xasprintf("old/%s", path + strlen(dir));
-
-	if (!strchr(path + strlen(dir), '/'))
-		add_tree(p, component, path, plan_path(t, fresh), plan_path(t, old), is_there(t, path));
-}
-
-static void plan_words(struct restore_plan *p, struct tool *t, const char *component, const char *key)
-{
-	AUTO_STRV paths = STRV_INIT;
-
-	profile_words(t->profile, "data", key, &paths);
-	for (size_t i = 0; i < paths.n; i++) {
-		AUTO_FREE char *real = backup_real_tree(t, paths.v[i], NULL);
-
-		plan_tree(p, t, component, real ? real : paths.v[i]);
-	}
-}
-
-/* The exchange renames the tree, which cannot be done to the top of a file system. */
-static int refuse_mounts(const struct restore_plan *p, struct tool *t, struct err *err)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		AUTO_FREE char *dir = path_dirname(p->tree[i].path);
-		struct stat tree, above;
-
-		if (path_stat(&t->root, p->tree[i].path, &tree, NULL) < 0 || path_stat(&t->root, dir, &above, NULL) < 0 ||
-		    !S_ISDIR(tree.st_mode) || S_ISLNK(above.st_mode) || tree.st_dev == above.st_dev)
-			continue;
-		err_set(err, ERR_FAIL, "'%s' is a file system of its own, which cannot be exchanged for a restored one", p->tree[i].path);
-		err_hint(err, "restore the rest with --only, and this one to another place with --to DIR");
-		return -1;
-	}
-	return 0;
-}
-
-static void plan_trees(struct restore_plan *p, struct tool *t, const char *only)
-{
-	static const char *const copies[] = { "public-copy", "secret-copy", "passphrase-file" };
-	AUTO_FREE char *base = profile_state_path(t->profile, "props-base");
-	const char *file = profile_get(t->profile, "properties", "file");
-
-	if (!only || strcmp(only, "documents") == 0) {
-		plan_words(p, t, "documents", "documents");
-		plan_words(p, t, "documents", "legacy");
-	}
-	if (!only || strcmp(only, "keys") == 0) {
-		plan_words(p, t, "keys", "keys");
-		for (size_t i = 0; i < ARRAY_LEN(copies); i++)
-			plan_state(p, t, "keys", profile_get(t->profile, "pgp", copies[i]));
-	}
-	if (!only || strcmp(only, "properties") == 0) {
-		plan_words(p, t, "properties", "configuration");
-		if (file)
-			plan_tree(p, t, "properties", file);
-		plan_state(p, t, "properties", base);
-	}
-}
-
-static bool taken(const struct restore_plan *p, struct tool *t)
-{
-	for (size_t i = 0; i < p->n; i++)
-		if (is_there(t, p->tree[i].fresh) || is_there(t, p->tree[i].old))
-			return true;
-	return false;
-}
-
-static void set_id(struct restore_plan *p, time_t when)
-{
-	char text[24];
-	struct tm tm;
-
-	gmtime_r(&when, &tm);
-	strftime(text, sizeof(text), "%Y%m%dT%H%M%SZ", &tm);
-	free(p->id);
-	p->id = xstrdup(text);
-}
-
-int plan_make(struct restore_plan *p, struct tool *t, const char *only, struct err *err)
-{
-	time_t now = time(NULL);
-
-	if (only && strcmp(only, "database") != 0 && strcmp(only, "documents") != 0 && strcmp(only, "keys") != 0 &&
-	    strcmp(only, "properties") != 0)
-		return err_set(err, ERR_USAGE, "--only: '%s' is none of database, documents, properties, keys", only);
-	for (;; now++) {
-		plan_release(p);
-		set_id(p, now);
-		plan_trees(p, t, only);
-		if (!taken(p, t))
-			break;
-	}
-	if (refuse_mounts(p, t, err) < 0)
-		return -1;
-	p->phase = PLAN_LOADING;
-	if (only && strcmp(only, "database") != 0)
-		return 0;
-	const char *name = profile_require(t->profile, "database", "name", err);
-
-	if (!name)
-		return -1;
-	int room = NAME_MAX_LEN - (int)strlen(p->id) - 8;
-
-	p->database = xstrdup(name);
-	p->fresh = xasprintf("%.*s_fresh_%s", room, name, p->id);
-	p->old = xasprintf("%.*s_before_%s", room - 1, name, p->id);
-	return 0;
 }
 
 /* ---- at boot -------------------------------------------------------------------------- */
@@ -331,7 +204,7 @@ void plan_tell(const struct restore_plan *p, struct tool *t)
 	if (p->database && (p->had || !restored))
 		log_info("  database '%s'", restored ? p->old : p->fresh);
 	for (size_t i = 0; i < p->n; i++)
-		if (!restored || p->tree[i].had)
+		if (p->tree[i].way != WAY_STAYS && (!restored || p->tree[i].had))
 			log_info("  %s", restored ? p->tree[i].old : p->tree[i].fresh);
 	log_info("drop it when all is well:  maintkit -p %s backup restore --confirm", package);
 	log_info("or change places again:    maintkit -p %s backup restore --revert", package);

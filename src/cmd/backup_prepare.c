@@ -184,7 +184,7 @@ static int describe(struct making *p, struct tool *t, struct err *err)
 
 	gethostname(host, sizeof(host) - 1);
 	backup_time_text(when);
-		info_add(&p->info, "package", "%s", package);
+	info_add(&p->info, "package", "%s", package);
 	info_add(&p->info, "purpose", "%s", purpose());
 	if (backup_options.for_upgrade && backup_options.level)
 		info_add(&p->info, "for_level", "%ld", backup_options.level);
@@ -269,10 +269,15 @@ static int measure(struct making *p, struct tool *t, struct err *err)
 {
 	struct tree_size other = { 0 };
 
-	for (size_t i = 0; i < p->trees.n; i++)
-		if (backup_tree_size(t, p->trees.v[i], i < p->documents ? &p->size : &other,
-				     p->base && i < p->documents ? &p->base_index : NULL, err) < 0)
+	for (size_t i = 0; i < p->trees.n; i++) {
+		struct tree_size *size = i < p->documents ? &p->size : &other;
+		AUTO_FREE char *key = xasprintf("tree%zu", i + 1);
+		uint64_t before = size->all;
+
+		if (backup_tree_size(t, p->trees.v[i], size, p->base && i < p->documents ? &p->base_index : NULL, err) < 0)
 			return -1;
+		info_add(&p->info, key, "%" PRIu64 " %s", size->all - before, p->trees.v[i]);
+	}
 	p->bytes = p->size.bytes + other.bytes + p->db.bytes;
 	info_add(&p->info, "files", "%" PRIu64, p->size.files);
 	info_add(&p->info, "files_bytes", "%" PRIu64, p->size.all + other.all);	/* what a restore needs */

@@ -224,7 +224,7 @@ static void kept_json(struct buf *out, const struct restore_plan *p)
 		json_string(&j, "database", !p->database ? NULL : restored ? p->old : p->fresh);
 		json_array(&j, "paths");
 		for (size_t i = 0; i < p->n; i++)
-			if (!restored || p->tree[i].had)
+			if (p->tree[i].way != WAY_STAYS && (!restored || p->tree[i].had))
 				json_string(&j, NULL, restored ? p->tree[i].old : p->tree[i].fresh);
 		json_end(&j);
 		json_end(&j);

@@ -6,6 +6,10 @@
  * that is on disk before the first of it (file "restore" in the state
  * directory): a run that was killed is finished or undone by the next. What was
  * in use is kept aside until it is confirmed.
+ *
+ * A directory that cannot be renamed (the top of a file system, one with a mount
+ * below, one in a directory that cannot be written) stays, and its entries change
+ * places one by one with those of a directory inside it; see backup_entries.c.
  */
 #ifndef MAINTKIT_CMD_BACKUP_RESTORE_H
 #define MAINTKIT_CMD_BACKUP_RESTORE_H
@@ -59,7 +63,7 @@ int loader_check(struct loader *l, struct err *err) MUST_CHECK;
 int loader_keep(struct loader *l, struct err *err) MUST_CHECK;
 void loader_release(struct loader *l);
 
-/* ---- the plan (backup_plan.c) ------------------------------------------------------ */
+/* ---- the plan (backup_plan.c, backup_planned.c) ------------------------------------------------------ */
 enum restore_phase {
 	PLAN_NONE,
 	PLAN_LOADING,	/* nothing in use was touched */
@@ -70,11 +74,19 @@ enum restore_phase {
 	PLAN_DROPPING,	/* what is kept goes away */
 };
 
+enum restore_way {
+	WAY_WHOLE,	/* by renaming it */
+	WAY_ENTRIES,	/* entry by entry; other trees of the plan below it stay where they are */
+	WAY_MOUNT,	/* the same, and something is mounted there: not at all while it is not */
+	WAY_STAYS,	/* the backup holds nothing of it, and the tree above must leave it alone */
+};
+
 struct restore_tree {
 	char *component;	/* "documents", "keys", "properties" */
 	char *path;		/* in use; a directory, or a single file */
 	char *fresh, *old;	/* where the restored and the former one lie when they are not in use */
 	bool had;		/* there was a former one */
+	enum restore_way way;
 };
 
 struct restore_plan {
@@ -95,8 +107,12 @@ void plan_release(struct restore_plan *p);
 int plan_read(struct restore_plan *p, struct tool *t, struct err *err) MUST_CHECK;
 int plan_write(const struct restore_plan *p, struct tool *t, struct err *err) MUST_CHECK;
 int plan_forget(struct restore_plan *p, struct tool *t, struct err *err) MUST_CHECK;
+/* Takes fresh and old over. */
+void plan_add_tree(struct restore_plan *p, const char *component, const char *path, char *fresh, char *old, bool had,
+		   enum restore_way way);
 /* Names for everything, unused so far; trees of the components (NULL: all). */
 int plan_make(struct restore_plan *p, struct tool *t, const char *only, struct err *err) MUST_CHECK;
+/* The tree that path lies in, the innermost. */
 struct restore_tree *plan_tree_of(const struct restore_plan *p, const char *path);
 /* "RESTORE_DIR/LEAF" in the state directory, to be freed. */
 char *plan_path(struct tool *t, const char *leaf);
@@ -105,6 +121,9 @@ int plan_pend(struct tool *t, struct err *err) MUST_CHECK;
 int plan_unpend(struct tool *t, struct err *err) MUST_CHECK;
 /* What is kept and how to go on, for people; nothing when there is no plan. */
 void plan_tell(const struct restore_plan *p, struct tool *t);
+
+/* Is there room for what a backup with this info says it holds, beside what is in use? db: NULL when no dump is loaded. */
+int space_check(const struct restore_plan *p, struct tool *t, struct db *db, const struct buf *info, struct err *err) MUST_CHECK;
 
 /* ---- doing it (backup_inplace.c, backup_swap.c) ---------------------------------------- */
 int restore_in_place(struct tool *t, const char *file, struct err *err) MUST_CHECK;
@@ -118,6 +137,16 @@ int swap_run(struct restore_plan *p, struct tool *t, struct err *err) MUST_CHECK
 int swap_prepare(const struct restore_plan *p, struct tool *t, struct err *err) MUST_CHECK;
 /* Drop what is not in use. */
 int swap_drop(struct restore_plan *p, struct tool *t, struct err *err) MUST_CHECK;
+/* ---- entry by entry (backup_entries.c) ---- */
+bool tree_by_entries(const struct restore_tree *r);
+/* The directory inside r->path in which fresh and old lie, to be freed. */
+char *entries_aside(const struct restore_tree *r);
+/* Remove what is left of making that directory. */
+int entries_sweep(struct tool *t, const struct restore_tree *r, struct err *err) MUST_CHECK;
+/* Is mounted what was when the plan was made? ERR_BACKEND. */
+int entries_require_mounted(struct tool *t, const struct restore_tree *r, struct err *err) MUST_CHECK;
+/* Bring the restored entries (forward) or the former ones into use, from wherever a run before stopped, in either direction. */
+int entries_swap(const struct restore_plan *p, struct tool *t, const struct restore_tree *r, bool forward, struct err *err) MUST_CHECK;
 /* ---- the database's part (backup_swapdb.c) ---- */
 int swapdb_prepare(struct db *db, struct tool *t, const char *database, const char *side, bool strict, struct err *err) MUST_CHECK;
 /* All of database from into to. side names the definitions of what moves; events: run them there. */

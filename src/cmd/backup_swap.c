@@ -74,9 +74,14 @@ static int swap_tree(struct tool *t, const struct restore_tree *r, bool forward,
 
 static int swap_trees(const struct restore_plan *p, struct tool *t, bool forward, struct err *err)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (swap_tree(t, &p->tree[i], forward, err) < 0)
+	for (size_t i = 0; i < p->n; i++) {
+		const struct restore_tree *r = &p->tree[i];
+
+		if (r->way == WAY_STAYS)
+			continue;
+		if ((tree_by_entries(r) ? entries_swap(p, t, r, forward, err) : swap_tree(t, r, forward, err)) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -84,6 +89,8 @@ static int swap_trees(const struct restore_plan *p, struct tool *t, bool forward
 static int note_kept(const struct restore_plan *p, struct tool *t, bool forward, struct err *err)
 {
 	for (size_t i = 0; i < p->n; i++) {
+		if (p->tree[i].way == WAY_STAYS)
+			continue;
 		const char *kept = forward ? p->tree[i].old : p->tree[i].fresh, *used = forward ? p->tree[i].fresh : p->tree[i].old;
 
 		if (effect_undone(t->profile, &t->root, "dir", used, err) < 0 ||
@@ -225,10 +232,19 @@ static int drop_tree(struct tool *t, const char *path, struct err *err)
 static int drop_trees(const struct restore_plan *p, struct tool *t, struct err *err)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		const char *kept = p->fresh_kept ? p->tree[i].fresh : p->tree[i].old;
-		AUTO_FREE char *found = xasprintf("%s.found", p->tree[i].old);
+		const struct restore_tree *r = &p->tree[i];
+		const char *kept = p->fresh_kept ? r->fresh : r->old;
+		AUTO_FREE char *beside = tree_by_entries(r) ? entries_aside(r) : xasprintf("%s.found", r->old);
 
-		if (drop_tree(t, kept, err) < 0 || drop_tree(t, found, err) < 0 ||
+		struct err why = ERR_INIT;
+
+		if (r->way == WAY_STAYS)
+			continue;
+		if (entries_require_mounted(t, r, &why) < 0)
+			log_warn("what is kept in '%s' stays there, to be removed by hand: %s", beside, why.text);
+		if (tree_by_entries(r) && entries_sweep(t, r, err) < 0)
+			return -1;
+		if (drop_tree(t, kept, err) < 0 || drop_tree(t, beside, err) < 0 ||
 		    effect_undone(t->profile, &t->root, "dir", kept, err) < 0)
 			return -1;
 	}

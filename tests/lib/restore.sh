@@ -23,10 +23,10 @@ files_state() {
 	(
 		cd "$R" || exit
 		find var/lib/demo/documents etc/demo var/lib/demo/gnupg var/lib/maintkit/demo/clinic*.asc var/lib/maintkit/demo/pgp.passphrase \
-			\( -name 'S.*' -o -name '*.lock' -o -name '.#*' \) -prune -o \
+			\( -name 'S.*' -o -name '*.lock' -o -name '.#*' -o -name '.maintkit-restore-*' \) -prune -o \
 			\( -type f -printf '%p %m %U:%G %T@\n' -o -printf '%p %y %m %U:%G %l\n' \) | sed 's/\.[0-9]*$//' | LC_ALL=C sort
 		find var/lib/demo/documents etc/demo var/lib/demo/gnupg var/lib/maintkit/demo/clinic*.asc var/lib/maintkit/demo/pgp.passphrase \
-			\( -name 'S.*' -o -name '*.lock' -o -name '.#*' \) -prune -o -type f -print0 | xargs -0 sha256sum | LC_ALL=C sort
+			\( -name 'S.*' -o -name '*.lock' -o -name '.#*' -o -name '.maintkit-restore-*' \) -prune -o -type f -print0 | xargs -0 sha256sum | LC_ALL=C sort
 	)
 }
 state() { database_state demo; files_state; }
