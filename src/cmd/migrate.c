@@ -61,6 +61,8 @@ static const struct opt run_opts[] = {
 	{ "online", 0, OPT_FLAG, &migrate_opts.online, NULL, "although the web application runs" },
 	{ "without-backup", 0, OPT_STRING, &migrate_opts.without_backup, "REASON", "although there is no verified backup" },
 	{ "wait", 0, OPT_INT, &migrate_opts.wait, "SECONDS", "for another run to end, or the server to come back (30)" },
+	{ "for-upgrade", 0, OPT_FLAG, &migrate_opts.for_upgrade, NULL, "for maintainer scripts: once, if the data comes from a version that needs it (contacts)" },
+	{ "from", 0, OPT_STRING, &migrate_opts.from, "VERSION", "with --for-upgrade: the version configured before" },
 	{ 0 },
 };
 static const struct opt undo_opts[] = {
@@ -75,7 +77,7 @@ static const struct verb verbs[] = {
 	{ "list", "", "Show which migrations there are and which this database needs.", VERB_JSON, 0, 0, look_opts, migrate_verb_list },
 	{ "status", "[NAME]", "Show what was run, and what is due.", VERB_JSON, 0, 1, look_opts, migrate_verb_status },
 	{ "plan", "NAME", "Show what a run would change.", VERB_JSON, 1, 1, plan_opts, migrate_verb_plan },
-	{ "run", "NAME", "Migrate, or go on with a run that was cut off.", VERB_JSON | VERB_DRY_RUN, 1, 1, run_opts, migrate_verb_run },
+	{ "run", "NAME", "Migrate, or go on with a run that was cut off.", VERB_JSON | VERB_DRY_RUN | VERB_DEFER, 1, 1, run_opts, migrate_verb_run },
 	{ "undo", "NAME", "Put back every cell that still holds what was written.", VERB_JSON | VERB_DRY_RUN, 1, 1, undo_opts, migrate_verb_undo },
 	{ "verify", "NAME", "Check that what a run promised holds.", VERB_JSON, 1, 1, look_opts, migrate_verb_verify },
 	{ 0 },

@@ -69,6 +69,7 @@ struct migration {
 	const struct migrate_table *tables;	/* ends with { 0 } */
 	const struct migrate_stage *stages;	/* in order; ends with { 0 }. NULL: detection only */
 	long floor;			/* level that reads the outcome; 0: [guard] database-floor */
+	long since;			/* an upgrade from a level below this one may run it (--for-upgrade); 0: none may */
 	/* What stands in this database: fill m->need. Cheap (a second or two at
 	 * most); the tables are there. */
 	int (*look)(struct migrate *m, struct err *err);
@@ -90,8 +91,8 @@ struct migration {
 /* ---- what a migration is given ---- */
 
 struct migrate_options {
-	const char *defaults_file, *database, *csv, *holds, *decisions, *without_backup;
-	bool compat, no_invented, join, providers_only, guess, skip_blank, online, exit_code;
+	const char *defaults_file, *database, *csv, *holds, *decisions, *without_backup, *from;
+	bool compat, no_invented, join, providers_only, guess, skip_blank, online, exit_code, for_upgrade;
 	long rows, wait, samples;
 };
 extern struct migrate_options migrate_opts;

@@ -289,6 +289,7 @@ static void retire(struct migrate *m UNUSED, int table, struct buf *sql)
 const struct migration migrate_contacts = {
 	.name = "contacts",
 	.summary = "relationships as contacts, after whatever tool has run",
+	.since = 19,
 	.tables = tables,
 	.stages = stages,
 	.look = contacts_look,

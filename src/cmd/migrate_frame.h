@@ -134,8 +134,15 @@ void migrate_disconnect(struct migrate *m);
 /* ---- migrate_policy.c ---- */
 /* Is the web application stopped, or --online given? ERR_POLICY: no. */
 int migrate_policy_quiet(struct migrate *m, struct err *err) MUST_CHECK;
-/* Is there a backup to fall back to? Sets m->store->backup. ERR_POLICY: no. */
+/* Is there a backup to fall back to? Sets m->store->backup, unless it is set already. ERR_POLICY: no. */
 int migrate_policy_backup(struct migrate *m, struct err *err) MUST_CHECK;
+/* The newest one that an upgrade made of this database for itself, young enough, verified or not; to be freed.
+ * ERR_ABSENT: none. */
+int migrate_policy_upgrade_backup(struct migrate *m, char **file, bool *verified, struct err *err) MUST_CHECK;
+/* Run our program `name` (maintkit-NAME beside us) for this package, with these words; its text for people
+ * is ours, its stdout is dropped. timeout_ms as in child.h. Its exit status, -1 it could not be run. */
+int migrate_policy_program(struct migrate *m, const char *name, const struct strv *words, int timeout_ms, struct err *err) MUST_CHECK;
+bool migrate_policy_unit_runs(const char *unit);
 /* Sets m->store->floor, the level below which no program reads what this migration leaves (0: not said in
  * the profile, or the database is a copy), and floor_before. */
 int migrate_policy_floor(struct migrate *m, struct err *err) MUST_CHECK;
@@ -144,7 +151,15 @@ int migrate_policy_mark(struct migrate *m, struct err *err) MUST_CHECK;
 /* Tell the guard that min_app_level is `to` again, if it is `from` now. */
 int migrate_policy_unmark(struct migrate *m, long from, long to, struct err *err) MUST_CHECK;
 
+/* ---- migrate_upgrade.c: what the maintainer script of an upgrade asks for ---- */
+/* Does the data come from a version that needs it? 1 yes, 0 no. The database is not asked. */
+int migrate_upgrade_wants(struct tool *t, const char *name, struct err *err) MUST_CHECK;
+/* Run it, if that was not done before; 0 also when it is left to a person, which is said. */
+int migrate_upgrade(struct migrate *m, struct err *err) MUST_CHECK;
+
 /* ---- verbs ---- */
+/* migrate_run.c: as the verb does it. */
+int migrate_run(struct migrate *m, struct err *err) MUST_CHECK;
 int migrate_open(struct migrate *m, struct tool *t, const char *name, enum migrate_mode mode, struct err *err) MUST_CHECK;
 void migrate_close(struct migrate *m);
 extern const struct migration *const migrate_all[];

@@ -20,7 +20,7 @@
 
 /* ---- the web application ---- */
 
-static bool unit_runs(const char *unit)
+bool migrate_policy_unit_runs(const char *unit)
 {
 	const char *const argv[] = { "systemctl", "show", "-p", "ActiveState", "--value", unit, NULL };
 	AUTO_BUF out = BUF_INIT, errs = BUF_INIT;
@@ -67,7 +67,7 @@ int migrate_policy_quiet(struct migrate *m, struct err *err)
 	for (size_t i = 0; i < units.n && !root_is_foreign(&m->t->root); i++) {
 		AUTO_FREE char *what = xasprintf("'%s' is running", units.v[i]);
 
-		if (unit_runs(units.v[i]))
+		if (migrate_policy_unit_runs(units.v[i]))
 			return running(what, err);
 	}
 	if (connected(m, &n, err) < 0)
@@ -172,6 +172,8 @@ int migrate_policy_backup(struct migrate *m, struct err *err)
 	struct err why = ERR_INIT;
 	long hours;
 
+	if (m->store->backup)
+		return 0;
 	if (migrate_opts.without_backup) {
 		if (!*migrate_opts.without_backup)
 			return err_set(err, ERR_USAGE, "--without-backup needs a reason; it is kept with the run");
@@ -203,9 +205,46 @@ int migrate_policy_backup(struct migrate *m, struct err *err)
 	return rc;
 }
 
-/* ---- the guard ---- */
+int migrate_policy_upgrade_backup(struct migrate *m, char **file, bool *verified, struct err *err)
+{
+	const char *dir = profile_get(m->t->profile, "backup", "dir");
+	AUTO_STRV names = STRV_INIT;
+	long long best = 0;
+	long hours;
 
-static char *guard_program(void)
+	*file = NULL;
+	*verified = false;
+	if (profile_int(m->t->profile, "migrate", "backup-hours", 1, HOURS_MAX, HOURS_DEFAULT, &hours, err) < 0 ||
+	    (dir && path_list(&m->t->root, dir, &names, err) < 0))
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		size_t len = strlen(names.v[i]), suffix = strlen(INFO_SUFFIX);
+		AUTO_FREE char *path = xasprintf("%s/%s", dir, names.v[i]);
+		AUTO_BUF info = BUF_INIT;
+		struct stat st;
+
+		if (len <= suffix || strcmp(names.v[i] + len - suffix, INFO_SUFFIX) != 0 ||
+		    path_read_file(&m->t->root, path, &info, INFO_MAX, NULL, NULL) < 0)
+			continue;
+		path[strlen(path) - suffix] = '\0';
+		AUTO_FREE char *database = info_value(&info, "database"), *created = info_value(&info, "created");
+		AUTO_FREE char *purpose = info_value(&info, "purpose"), *good = info_value(&info, "verified");
+		long long when = utc(created);
+
+		if (path_stat(&m->t->root, path, &st, NULL) < 0 || !purpose || strcmp(purpose, "upgrade") != 0 || !database ||
+		    strcmp(database, m->schema) != 0 || when <= best || when < (long long)time(NULL) - hours * 3600LL)
+			continue;
+		best = when;
+		free(*file);
+		*file = MOVE_PTR(path);
+		*verified = good && *good;
+	}
+	return *file ? 0 : err_set(err, ERR_ABSENT, "the upgrade made no backup of '%s'", m->schema);
+}
+
+/* ---- the guard, and other programs of ours ---- */
+
+static char *program_beside_us(const char *name)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -214,14 +253,14 @@ static char *guard_program(void)
 	char *slash = strrchr(self, '/');
 
 	if (!slash)
-		return xstrdup(LIBEXECDIR "/maintkit-guard");
+		return xasprintf(LIBEXECDIR "/maintkit-%s", name);
 	*slash = '\0';
-	return xasprintf("%s/maintkit-guard", self);
+	return xasprintf("%s/maintkit-%s", self, name);
 }
 
-static int guard(struct migrate *m, const struct strv *words, struct err *err)
+int migrate_policy_program(struct migrate *m, const char *name, const struct strv *words, int timeout_ms, struct err *err)
 {
-	AUTO_FREE char *program = guard_program();
+	AUTO_FREE char *program = program_beside_us(name);
 	static const char *const passed[] = { "MAINTKIT_DB_SOCKET", "MAINTKIT_ASSUME_BOOTED" };
 	AUTO_BUF out = BUF_INIT;
 	AUTO_STRV args = STRV_INIT, env = STRV_INIT;
@@ -240,15 +279,21 @@ static int guard(struct migrate *m, const struct strv *words, struct err *err)
 	}
 	for (size_t i = 0; i < words->n; i++)
 		strv_add(&args, words->v[i]);
-	const struct child c = { .argv = (const char *const *)args.v, .env = (const char *const *)env.v, .out = &out, .timeout_ms = GUARD_MS };
+	const struct child c = { .argv = (const char *const *)args.v, .env = (const char *const *)env.v, .out = &out,
+				 .timeout_ms = timeout_ms };
 
-	int rc = child_run(&c, err);
+	return child_run(&c, err);
+}
+
+static int guard(struct migrate *m, const struct strv *words, struct err *err)
+{
+	int rc = migrate_policy_program(m, "guard", words, GUARD_MS, err);
 
 	if (rc == 0)
 		return 0;
 	/* It has said why. 3: the server went away under it, for instance; a few more times will do. */
 	if (rc > 0)
-		err_set(err, rc == 3 ? ERR_BUSY : rc == 4 ? ERR_POLICY : ERR_FAIL, "'%s' ended with status %d", program, rc);
+		err_set(err, rc == 3 ? ERR_BUSY : rc == 4 ? ERR_POLICY : ERR_FAIL, "'maintkit-guard' ended with status %d", rc);
 	err_prefix(err, "the guard could not be told");
 	return -1;
 }

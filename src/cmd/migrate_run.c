@@ -111,6 +111,8 @@ int migrate_open(struct migrate *m, struct tool *t, const char *name, enum migra
 
 void migrate_close(struct migrate *m)
 {
+	if (!m->store)
+		return;		/* never opened */
 	migrate_disconnect(m);
 	for (size_t i = 0; m->what && m->store->seen && m->what->tables[i].name; i++)
 		migrate_schema_release(&m->store->seen[i]);
@@ -426,7 +428,7 @@ static int nothing_due(struct migrate *m, struct err *err)
 	return n == 0;
 }
 
-static int run(struct migrate *m, struct err *err)
+int migrate_run(struct migrate *m, struct err *err)
 {
 	AUTO_BUF options = BUF_INIT;
 	int rc;
@@ -454,12 +456,17 @@ static int run(struct migrate *m, struct err *err)
 
 int migrate_verb_run(struct tool *t, int argc UNUSED, char **argv, struct err *err)
 {
-	CLEANUP(migrate_close) struct migrate m;
+	CLEANUP(migrate_close) struct migrate m = { 0 };
+	int wanted = 1;
 
+	if (migrate_opts.from && !migrate_opts.for_upgrade)
+		return err_set(err, ERR_USAGE, "--from goes with --for-upgrade");
+	if (migrate_opts.for_upgrade && (wanted = migrate_upgrade_wants(t, argv[0], err)) <= 0)
+		return wanted;
 	if (migrate_open(&m, t, argv[0], t->dry_run ? MIGRATE_PLAN : MIGRATE_RUN, err) < 0)
 		return -1;
 	if (!t->dry_run)
-		return run(&m, err);
+		return migrate_opts.for_upgrade ? migrate_upgrade(&m, err) : migrate_run(&m, err);
 	if (detection_only(&m, err) < 0 || migrate_schema_check(&m, true, err) < 0)
 		return -1;
 	return plan(&m, err);

@@ -25,7 +25,8 @@ ok "the packages build" lifecycle_debs || BAIL "no packages"
 mkdir -p "$T/debs"
 ok "and one that reads the data of 15" env OSCAR_VERSION=1:19.0-1 OSCAR_LEVEL=19 OSCAR_READS=15-19 OSCAR_MIN_LEVEL=15 \
 	"$TOP/tests/lib/build-debs.sh" --only oscar-emr "$T/debs" || BAIL "no package"
-lab_need && lab_up clinic bookworm && lab_net_ready || BAIL "no machine"
+layer=$(lab_layer tomcat10 bookworm tomcat10) || BAIL "no layer"
+lab_need && lab_up clinic bookworm "$layer" && lab_net_ready || BAIL "no machine"
 in_clinic mkdir -p /srv/debs
 for f in "$T"/debs/oscar-emr_*.deb "${MAINTKIT_DEBS:-$DEBS}"/maintkit_*.deb; do lab_put "$f" clinic:/srv/debs/; done
 legacy_deb 15-88~844 "$T" && lab_put "$REPLY" clinic:/srv/debs/ || BAIL "no legacy package"
@@ -37,24 +38,37 @@ in_oscar "UPDATE demographic SET middleNames = NULL, roster_enrolled_to = NULL; 
 	DELETE FROM log WHERE action = 'MIGRATION'; UPDATE demographic SET first_name = CONCAT(first_name, ' Ann') WHERE demographic_no % 7 = 0;
 	INSERT INTO HRMDocument (id, reportFile, timeReceived) VALUES (1, 'plain.xml', '2014-05-07 10:00:00'), (2, 'gone.xml', '2014-05-07 10:00:00')"
 contacts=$(in_oscar 'SELECT COALESCE(MAX(id), 0) FROM DemographicContact')
+live() { in_oscar "SELECT COUNT(*) FROM DemographicContact WHERE id > $contacts AND deleted = 0"; }
 plain=$(sed -n '/^[^#]/{s/\t.*//p;q}' "$TOP/tests/fixtures/hrm/expected.tsv")
+ok "version 15 of the old make" in_clinic sh -c 'printf "db_name = oscar_15\ndb_username=root\ndb_password=x\nbuildtag=15.88~844\n" >/usr/share/tomcat10/oscar.properties && dpkg -i /srv/debs/oscar_emr15-88~844.deb' || BAIL "no legacy package"
+dump >"$T/before"
 ok "apt install" show "apt-get -y install /srv/debs/maintkit_*.deb $(deb 19.0-1)" || in_clinic journalctl -n 30 --no-pager | sed 's/^/# /'
 is "$(in_oscar 'SELECT COUNT(*) FROM demographic')" 300 "the database is the one that was there"
+like "$(migrate status contacts)" "contacts +done.*the web tool.*backup: /var/backups/oscar-emr/" "it has run contacts, over its backup"
+is "$(live)" "$(in_oscar "SELECT COUNT(*) FROM relationships WHERE COALESCE(deleted, '') <> '1'")" "each relationship is a contact"
+like "$(in_clinic sh -c 'cat /var/backups/oscar-emr/*.info')" "verified=20" "the backup was read back"
+like "$(in_clinic oscar-emr status)" "migrations +.*contacts done: do not run the web tool" "status says so"
+ok "the application is served" eventually serves_version 19.0
+ok "configured once more" show "dpkg-reconfigure -f noninteractive oscar-emr"
+is "$(in_oscar "SELECT COUNT(*) FROM maintkit_run WHERE migration = 'contacts'")" 1 "it is not run again"
+rc_is 4 "15 is refused" in_clinic oscar-emr guard check 15-88~844
+like "$err" "data migration contacts was run" "because of it"
 in_clinic mkdir -p $docs
 lab_put "$TOP/tests/fixtures/hrm/$plain" "clinic:$docs/plain.xml"
 in_clinic chown -R oscar-emr: /var/lib/oscar-emr/OscarDocument
-dump >"$T/before"
 show "oscar-emr migrate list"
-for m in roster middle-names hrm contacts; do
+for m in roster middle-names hrm; do
 	like "$(migrate list)" "$m +due" "$m is due"
 done
-like "$(in_clinic oscar-emr status)" "migrations +roster due; middle-names due; hrm due.*; contacts due" "status says so"
-ok "15 may still come back" in_clinic oscar-emr guard check 15-88~844
+in_clinic systemctl stop oscar-emr
+ok "undone: contacts" migrate undo contacts
+ok "15 may come back" in_clinic oscar-emr guard check 15-88~844
+in_clinic systemctl start oscar-emr
 
 rc_is 4 "not while the application runs" migrate run roster
 like "$err" "'oscar-emr.service' is running" "is said"
 in_clinic systemctl stop oscar-emr
-rc_is 4 "not without a backup" migrate run roster
+rc_is 4 "the upgrade's backup is older than the level: not over that one" migrate run roster
 like "$err" "backup create" "is said"
 ok "a backup" show "oscar-emr backup create"
 rc_is 4 "not with one that nobody has read back" migrate run roster
