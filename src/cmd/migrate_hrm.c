@@ -53,23 +53,56 @@ struct hrm {
 
 /* ---- before and after ---- */
 
+/* Reports that the last run has looked at and could not read: those do not make it due again. */
+static int left_unread(struct migrate *m, int64_t *left, struct err *err)
+{
+	static const char *const kinds[] = { "missing-file", "refused-file", "unparsable", "page-fails" };
+	AUTO_FREE char *counts = NULL;
+	AUTO_STRV lines = STRV_INIT;
+	struct err why = ERR_INIT;
+
+	*left = 0;
+	if (!db_has_table(m->db, "maintkit_run", NULL))
+		return 0;
+	/* A later run that only looked for providers has read nothing. */
+	if (db_get_str(m->db, "SELECT counts FROM maintkit_run WHERE migration = 'hrm' AND state = 'done'"
+		       " AND options NOT LIKE '%providers-only%' ORDER BY run_id DESC LIMIT 1", NULL, 0, &counts, &why) < 0) {
+		if (why.kind == ERR_ABSENT)
+			return 0;
+		*err = why;
+		return -1;
+	}
+	strv_split(&lines, counts, "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+			AUTO_FREE char *begin = xasprintf("p\t%s\t", kinds[k]);
+
+			if (strncmp(lines.v[i], begin, strlen(begin)) == 0)
+				*left += strtoll(strrchr(lines.v[i], '\t') + 1, NULL, 10);
+		}
+	return 0;
+}
+
 static int look(struct migrate *m, struct err *err)
 {
 	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT, p = DB_ROWS_INIT;
-	int64_t all, unnamed, garbage, untyped;
+	int64_t all, unnamed, garbage, untyped, left;
 
 	if (db_run(m->db, "SELECT COUNT(*), COALESCE(SUM(formattedName IS NULL), 0), COALESCE(SUM(dob LIKE '%-0-%'), 0)"
 		   " FROM HRMDocument", NULL, 0, &r, err) < 0 ||
 	    db_run(m->db, "SELECT COUNT(*) FROM provider WHERE practitionerNo <> ''"
-		   " AND COALESCE(practitionerNoType, '') = ''", NULL, 0, &p, err) < 0)
+		   " AND COALESCE(practitionerNoType, '') = ''", NULL, 0, &p, err) < 0 || left_unread(m, &left, err) < 0)
 		return -1;
 	all = strtoll(db_cell(&r, 0, 0), NULL, 10);
 	unnamed = strtoll(db_cell(&r, 0, 1), NULL, 10);
 	garbage = strtoll(db_cell(&r, 0, 2), NULL, 10);
 	untyped = strtoll(db_cell(&p, 0, 0), NULL, 10);
-	m->need.needed = unnamed > 0 || garbage > 0 || (migrate_opts.providers_only && all > 0);
+	/* Whoever runs it again wants them tried again. */
+	m->need.needed = unnamed > (m->mode == MIGRATE_RUN ? 0 : left) || garbage > 0 || (migrate_opts.providers_only && all > 0);
 	m->need.rows = unnamed;
 	buf_addf(&m->need.evidence, "%" PRId64 " of %" PRId64 " hospital reports have no name yet", unnamed, all);
+	if (left && unnamed)
+		buf_addf(&m->need.evidence, ", %" PRId64 " of them could not be read the last time", left < unnamed ? left : unnamed);
 	if (garbage)
 		buf_addf(&m->need.evidence, ", %" PRId64 " a date of birth as the web tool garbles it", garbage);
 	if (untyped && all)

@@ -55,6 +55,7 @@ ok "once more" run_hrm
 tables_dump >"$T/again"
 same "$T/again" "$T/after" "is the same as once"
 ok "verify" migrate verify hrm
+like "$(migrate status hrm)" "hrm +done.* of [0-9]+ hospital reports have no name yet, [0-9]+ of them could not be read the last time" "reports that cannot be read do not make it due again"
 ok "undo" migrate undo hrm
 tables_dump >"$T/undone"
 same "$T/undone" "$T/before" "takes back every byte"
