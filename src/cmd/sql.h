@@ -149,6 +149,7 @@ struct sql_run {
 	size_t n_pend, cap_pend;
 	struct sha256 pend_sha;
 	size_t pend_bytes, pend_count;
+	int64_t recorded;		/* the database knows that statements up to this one are done */
 	bool open;			/* a transaction of ours */
 	bool script_tx, tx_dirty;	/* one of the script's own; it has changed something */
 	struct timespec since;
@@ -179,6 +180,8 @@ int sql_past_load(struct sql_run *r, struct err *err) MUST_CHECK;
 int sql_past_check(struct sql_run *r, struct err *err) MUST_CHECK;
 int sql_past_replay(struct sql_run *r, size_t before, struct err *err) MUST_CHECK;
 int sql_past_end(struct sql_run *r, struct err *err) MUST_CHECK;
+/* SQL that sets the user variables as they are now, for a later session; appends nothing when there are none. */
+int sql_past_keep(struct sql_run *r, const struct strv *variables, struct buf *out, struct err *err) MUST_CHECK;
 
 /* LOAD DATA LOCAL, sql_local.c: be the one who answers when the server asks for a file. Only while the statement at hand is
  * one that loads, and only with files below the script's directory. */
@@ -193,6 +196,8 @@ int sql_journal_begin(struct sql_run *r, struct err *err) MUST_CHECK;
 bool sql_journal_is_full(const struct sql_run *r);
 /* Run the statement at hand by itself: intended before, noted after. */
 int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
+/* The same in a transaction of the script's own, without ending that: for a statement that may do so (CALL). */
+int sql_journal_inside(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
 /* COMMIT of the script's own: the journal goes with it. */
 int sql_journal_with_commit(struct sql_run *r, struct err *err) MUST_CHECK;
 void sql_journal_drop(struct sql_run *r);
@@ -200,6 +205,8 @@ void sql_journal_drop(struct sql_run *r);
 /* AUTO_INCREMENT counters, sql_counters.c. Before an insert; after any statement of the script
  * (also skipped ones); at the point where a run goes on. */
 int sql_counters_before(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
+/* Before a statement of a transaction that may call a routine. */
+int sql_counters_hidden(struct sql_run *r, struct err *err) MUST_CHECK;
 void sql_counters_learn(struct sql_run *r, const struct sql_kind *k);
 int sql_counters_restore(struct sql_run *r, struct err *err) MUST_CHECK;
 /* Statements for the journal's packet; what is on record must not outlive an ALTER. */
@@ -223,12 +230,24 @@ void sql_name_blockers(struct sql_run *r, struct err *err);
 int sql_fenced_out(struct sql_run *r, struct err *err);
 void sql_show_progress(struct sql_run *r, bool end);
 
+/* How the innermost file is to be read: its character set, and the SQL mode as the server has it now. */
+void sql_file_set_charset(struct sql_run *r, const char *name);
+void sql_file_set_modes(struct sql_run *r);
 int sql_file_push(struct sql_run *r, const char *path, struct err *err) MUST_CHECK;
 void sql_file_pop(struct sql_run *r);
 char *sql_file_path(const struct sql_run *r, const char *name);
 int sql_file_source(struct sql_run *r, const char *name, struct err *err) MUST_CHECK;
 /* Next item of the innermost file: 1, 0 at the end of all, -1. */
 int sql_file_next(struct sql_run *r, struct err *err) MUST_CHECK;
+
+/* ---- reading a script without running it: sql_scan.c ---- */
+
+/* Called for each statement and client command (but SOURCE): r->item, r->number. */
+typedef int sql_scan_fn(struct sql_run *r, void *arg, struct err *err);
+/* db's sql_mode is changed as the script changes it; nothing else. 0, or -1. */
+int sql_scan(struct tool *t, struct db *db, const struct sql_script *s, sql_scan_fn *fn, void *arg, struct err *err) MUST_CHECK;
+/* The settings that the profile gives the session; only: no other than this one (NULL: all). */
+int sql_session_settings(struct sql_run *r, const char *only, struct err *err) MUST_CHECK;
 
 /* ---- verbs ---- */
 int sql_create(struct tool *t, int argc, char **argv, struct err *err);

@@ -75,37 +75,28 @@ static void learn(struct promises *p, struct sql_trace *t)
 	*t = (struct sql_trace){ 0 };
 }
 
-static int promised_by(struct tool *t, struct sql_script *s, struct promises *p, struct err *err)
+static int gather(struct sql_run *r, void *arg, struct err *err)
 {
-	struct sql_run r = { .t = t, .script = s };
-	int got;
+	CLEANUP(sql_kind_release) struct sql_kind k = SQL_KIND_INIT;
+	unsigned status = r->my->server_status;
+	struct promises *p = arg;
 
-	r.top = path_dirname(s->path);
-	got = sql_file_push(&r, s->path, err);
-	while (got == 0 && (got = sql_file_next(&r, err)) > 0) {
-		CLEANUP(sql_kind_release) struct sql_kind k = SQL_KIND_INIT;
-
-		got = 0;
-		if (r.item.command == SQLSPLIT_SOURCE)
-			got = sql_file_source(&r, r.item.text, err);
-		if (r.item.command)
-			continue;
-		sql_kind_of(&k, r.item.text, r.item.len, false, false, memchr(r.item.text, ';', r.item.len));
-		p->opaque |= k.class == SQL_OPAQUE;
-		if (k.class != SQL_DDL)
-			continue;
-		/* What goes comes first: RENAME and CHANGE name both. */
-		for (size_t i = 0; i < k.n_traces; i++)
-			if (k.trace[i].gone)
-				learn(p, &k.trace[i]);
-		for (size_t i = 0; i < k.n_traces; i++)
-			if (!k.trace[i].gone && k.trace[i].kind <= TRACE_EVENT && (k.trace[i].table || k.trace[i].name))
-				learn(p, &k.trace[i]);
-	}
-	while (r.depth)
-		sql_file_pop(&r);
-	free(r.top);
-	return got;
+	(void)err;
+	if (r->item.command)
+		return 0;
+	sql_kind_of(&k, r->item.text, r->item.len, status & SERVER_STATUS_ANSI_QUOTES, status & SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+		    memchr(r->item.text, ';', r->item.len));
+	p->opaque |= k.class == SQL_OPAQUE;
+	if (k.class != SQL_DDL)
+		return 0;
+	/* What goes comes first: RENAME and CHANGE name both. */
+	for (size_t i = 0; i < k.n_traces; i++)
+		if (k.trace[i].gone)
+			learn(p, &k.trace[i]);
+	for (size_t i = 0; i < k.n_traces; i++)
+		if (!k.trace[i].gone && k.trace[i].kind <= TRACE_EVENT && (k.trace[i].table || k.trace[i].name))
+			learn(p, &k.trace[i]);
+	return 0;
 }
 
 /* ---- columns in detail ---- */
@@ -170,7 +161,7 @@ static int check_promise(struct db *db, const struct sql_trace *t, struct buf *w
 
 /* ---- verify ---- */
 
-static int gather_applied(struct tool *t, const struct sql_view *v, struct sql_scripts *all, struct promises *p, struct err *err)
+static int gather_applied(struct tool *t, struct db *db, const struct sql_view *v, struct sql_scripts *all, struct promises *p, struct err *err)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		const struct script_state *st = scriptstate_find(v->state, v->n_states, all->v[i].name);
@@ -182,7 +173,7 @@ static int gather_applied(struct tool *t, const struct sql_view *v, struct sql_s
 		/* Another version's text promises other things. */
 		if (strcmp(st->sha256, all->v[i].sha256))
 			log_info("script '%s' is not the text that was applied; it is left out", all->v[i].name);
-		else if (promised_by(t, &all->v[i], p, err) < 0)
+		else if (sql_scan(t, db, &all->v[i], gather, p, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -204,7 +195,7 @@ int sql_verify(struct tool *t, int argc, char **argv, struct err *err)
 		return -1;
 	if (!v.exists)
 		return err_set(err, ERR_FAIL, "database '%s' does not exist", sql_database(t, NULL));
-	if (gather_applied(t, &v, &all, &p, err) < 0)
+	if (gather_applied(t, db, &v, &all, &p, err) < 0)
 		return -1;
 	if (t->json) {
 		json_object(&j, NULL);
@@ -273,7 +264,7 @@ static int look_at_script(struct tool *t, struct db *db, struct sql_script *s, s
 	AUTO_BUF names = BUF_INIT;
 	int64_t missing;
 
-	if (sql_script_read(t, s, err) < 0 || promised_by(t, s, &p, err) < 0)
+	if (sql_script_read(t, s, err) < 0 || sql_scan(t, db, s, gather, &p, err) < 0)
 		return -1;
 	missing = missing_of(db, &p, s->role == SQL_INSTALL, &names, err);
 	if (missing < 0)

@@ -60,8 +60,8 @@ void sql_explain(struct sql_run *r, struct err *err)
 
 	find_place(r, err, &line, &column);
 	first_line(r, &head);
-	if (r->number > 1)
-		buf_addf(&applied, "statements 1 to %lld of script '%s' are applied", (long long)r->number - 1, r->script->name);
+	if (r->recorded)
+		buf_addf(&applied, "statements 1 to %lld of script '%s' are applied", (long long)r->recorded, r->script->name);
 	else
 		buf_addf(&applied, "nothing of script '%s' is applied", r->script->name);
 	err_set(err, e.kind, "%s:%llu:%llu: %s\n  statement %lld: %s\n  %s; mend the cause and go on with: maintkit -p %s sql apply %s",

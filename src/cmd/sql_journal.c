@@ -129,6 +129,15 @@ static int journal_error(struct sql_run *r, struct err *err)
 	return -1;
 }
 
+/* Up to where the database knows that the script is done. */
+static void recorded(struct sql_run *r)
+{
+	if (!r->n_pend)
+		return;
+	r->progress = true;
+	r->recorded = r->pend[r->n_pend - 1].done ? r->pend[r->n_pend - 1].upto : r->pend[r->n_pend - 1].from - 1;
+}
+
 /* The INSERT for all pending rows. */
 static void format_pending(struct sql_run *r, struct buf *sql)
 {
@@ -151,8 +160,7 @@ int sql_journal_flush(struct sql_run *r, struct err *err)
 		return 0;
 	if (sql_send(r, sql.p, sql.len, &failed, err) < 0)
 		return journal_error(r, err);
-	if (r->n_pend)
-		r->progress = true;
+	recorded(r);
 	sql_journal_drop(r);
 	r->open = false;
 	r->tx_dirty = false;
@@ -172,7 +180,7 @@ int sql_journal_with_commit(struct sql_run *r, struct err *err)
 	buf_add(&sql, r->item.text, r->item.len);
 	if (sql_send(r, sql.p, sql.len, &failed, err) < 0)
 		return r->hold->lease && err->lib == DBLEASE_FENCED ? journal_error(r, err) : -1;
-	r->progress = true;
+	recorded(r);
 	sql_journal_drop(r);
 	r->open = r->tx_dirty = false;
 	return 0;
@@ -202,40 +210,83 @@ static int withdraw(struct sql_run *r, struct err *err)
 	return -1;
 }
 
-int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *err)
+static void note_intended(struct sql_run *r)
 {
-	AUTO_BUF sql = BUF_INIT;
-	struct script_range *g;
-	size_t journal;
-	int failed = 0, rc;
-
 	close_range(r);
-	g = add_pending(r);
-	g->done = false;
+	add_pending(r)->done = false;
 	sha256_update(&r->pend_sha, r->item.text, r->item.len);
 	sha256_update(&r->pend_sha, "", 1);
+}
+
+/* The journal's part, and behind it the statement at hand. *journal: what has failed is the journal's. */
+static int send_behind(struct sql_run *r, struct buf *sql, bool *journal, struct err *err)
+{
+	int own = (int)count_statements(sql), failed = 0, rc;
+
+	buf_adds(sql, ";\n");
+	buf_add(sql, r->item.text, r->item.len);
+	r->rows = 0;
+	r->warnings = 0;
+	r->count_from = own;
+	rc = sql_send(r, sql->p, sql->len, &failed, err);
+	r->count_from = 0;
+	*journal = failed < own;
+	return rc;
+}
+
+int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	AUTO_BUF sql = BUF_INIT, replay = BUF_INIT;
+	bool journal;
+	int rc;
+
+	note_intended(r);
 	format_pending(r, &sql);
 	sql_counters_format_stale(r, k, &sql);
 	if (r->open || r->script_tx)
 		buf_adds(&sql, ";COMMIT");
-	journal = count_statements(&sql);
-	buf_adds(&sql, ";\n");
-	buf_add(&sql, r->item.text, r->item.len);
-	r->rows = 0;
-	r->warnings = 0;
-	r->count_from = (int)journal;
-	rc = sql_send(r, sql.p, sql.len, &failed, err);
-	r->count_from = 0;
-	if (rc < 0 && failed < (int)journal)
+	rc = send_behind(r, &sql, &journal, err);
+	if (rc < 0 && journal)
 		return journal_error(r, err);
 	/* From here on all that was pending is in the database. */
 	r->open = r->tx_dirty = false;
-	r->progress = true;
+	recorded(r);
 	sql_journal_drop(r);
 	if (rc < 0)
 		return withdraw(r, err);
-	sql_journal_note(r, NULL);
+	if (sql_past_keep(r, &k->variables, &replay, err) < 0)
+		return -1;
+	sql_journal_note(r, replay.len ? replay.p : NULL);
 	close_range(r);		/* its row exists already and must stay of this one statement */
 	clock_gettime(CLOCK_MONOTONIC, &r->since);
+	return 0;
+}
+
+/* The rows go into the script's transaction in front of the statement. Does that
+ * commit (a procedure with DDL in it), they are committed with it, and the
+ * statement is the one in question until the next flush. Else they are written
+ * once more at the COMMIT; they are kept, because a ROLLBACK takes them away. */
+int sql_journal_inside(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	AUTO_BUF sql = BUF_INIT, replay = BUF_INIT;
+	struct script_range *g;
+	bool journal;
+
+	note_intended(r);
+	close_range(r);
+	format_fence(r, &sql);
+	scriptstate_format(&sql, r->schema, r->script->name, r->pend, r->n_pend);
+	/* An error needs no withdrawal: the caller rolls back, and with it the row, unless what is in question was committed. */
+	if (send_behind(r, &sql, &journal, err) < 0)
+		return journal ? journal_error(r, err) : -1;
+	if (sql_past_keep(r, &k->variables, &replay, err) < 0)
+		return -1;
+	g = &r->pend[r->n_pend - 1];
+	g->done = true;
+	g->rows = r->rows;
+	g->warnings = r->warnings;
+	g->replay = replay.len ? xstrdup(replay.p) : NULL;
+	r->pend_bytes += r->item.len;
+	r->pend_count++;
 	return 0;
 }

@@ -22,7 +22,7 @@ int sql_past_load(struct sql_run *r, struct err *err)
 			r->ambiguous = g->from;
 			break;
 		}
-		r->skip_upto = g->upto;
+		r->skip_upto = r->recorded = g->upto;
 	}
 	return 0;
 }
@@ -69,5 +69,44 @@ int sql_past_replay(struct sql_run *r, size_t before, struct err *err)
 	for (; before < r->at_past; before++)
 		if (r->past[before].replay && sql_send(r, r->past[before].replay, strlen(r->past[before].replay), &failed, err) < 0)
 			return -1;
+	return 0;
+}
+
+/* One variable, in words that give it the same type, bytes and collation. cell: it, its HEX(), CHARSET(), COLLATION(). */
+static void format_variable(struct buf *out, const MYSQL_FIELD *f, char **cell)
+{
+	if (!cell[0])
+		buf_adds(out, "NULL");
+	else if (f->type == MYSQL_TYPE_DOUBLE)	/* without an exponent it would be a DECIMAL */
+		buf_addf(out, "%s%s", cell[0], strchr(cell[0], 'e') ? "" : "e0");
+	else if (IS_NUM(f->type))
+		buf_adds(out, cell[0]);
+	else if (!strcmp(cell[2], "binary"))
+		buf_addf(out, "X'%s'", cell[1]);
+	else
+		buf_addf(out, "_%s X'%s' COLLATE %s", cell[2], cell[1], cell[3]);
+}
+
+int sql_past_keep(struct sql_run *r, const struct strv *variables, struct buf *out, struct err *err)
+{
+	for (size_t i = 0; i < variables->n; i++) {
+		const char *v = variables->v[i];
+		AUTO_FREE char *ask = xasprintf("SELECT %s, HEX(%s), CHARSET(%s), COLLATION(%s)", v, v, v, v);
+		MYSQL_RES *res = NULL;
+		MYSQL_ROW row = NULL;
+		bool whole;
+
+		if (mysql_real_query(r->my, ask, strlen(ask)) || !(res = mysql_store_result(r->my)))
+			return db_error(r->db, err);
+		row = mysql_fetch_row(res);
+		whole = row && (!row[0] || (row[1] && row[2] && row[3]));
+		if (whole) {
+			buf_addf(out, "%s%s = ", i ? ", " : "SET ", v);
+			format_variable(out, mysql_fetch_fields(res), row);
+		}
+		mysql_free_result(res);
+		if (!whole)
+			return err_set(err, ERR_FAIL, "variable '%s' is too long to be recorded (max_allowed_packet)", v);
+	}
 	return 0;
 }

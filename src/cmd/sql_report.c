@@ -7,75 +7,57 @@
 #include "../core/json.h"
 #include "sql.h"
 
-/* Visit the statements of a script without a server. fn: -1 stops. */
-typedef int statement_fn(const struct sqlsplit_item *item, void *arg, struct err *err);
-static int each_statement(struct tool *t, const struct sql_script *s, statement_fn *fn, void *arg, struct err *err)
+static int count_one(struct sql_run *r, void *arg, struct err *err)
 {
-	struct sql_run r = { .t = t, .script = s };
-	int got;
-
-	r.top = path_dirname(s->path);
-	got = sql_file_push(&r, s->path, err);
-	while (got == 0 && (got = sql_file_next(&r, err)) > 0) {
-		r.number += r.item.command != SQLSPLIT_SOURCE;
-		got = r.item.command == SQLSPLIT_SOURCE ? sql_file_source(&r, r.item.text, err) : fn(&r.item, arg, err);
-	}
-	while (r.depth)
-		sql_file_pop(&r);
-	free(r.top);
-	return got;
-}
-
-static int count_one(const struct sqlsplit_item *item, void *arg, struct err *err)
-{
-	(void)item;
 	(void)err;
-	++*(int64_t *)arg;
+	*(int64_t *)arg = r->number;
 	return 0;
 }
 
 struct listing {
 	struct json *j;
 	struct buf *text;
-	int64_t number, skip;
+	int64_t skip;
 };
 
-static int list_one(const struct sqlsplit_item *item, void *arg, struct err *err)
+static int list_one(struct sql_run *r, void *arg, struct err *err)
 {
 	CLEANUP(sql_kind_release) struct sql_kind k = SQL_KIND_INIT;
+	const struct sqlsplit_item *item = &r->item;
 	struct listing *l = arg;
 	size_t n = 0;
 
 	(void)err;
-	if (++l->number <= l->skip)
+	if (r->number <= l->skip)
 		return 0;
-	sql_kind_of(&k, item->text, item->len, false, false, false);
+	sql_kind_of(&k, item->text, item->len, r->my->server_status & SERVER_STATUS_ANSI_QUOTES,
+		    r->my->server_status & SERVER_STATUS_NO_BACKSLASH_ESCAPES, false);
 	while (n < item->len && n < 100 && item->text[n] != '\n')
 		n++;
 	if (l->j) {
 		AUTO_FREE char *head = xstrndup(item->text, n);
 
 		json_object(l->j, NULL);
-		json_int(l->j, "number", l->number);
+		json_int(l->j, "number", r->number);
 		json_int(l->j, "line", (int64_t)item->line);
 		json_string(l->j, "kind", item->command ? "client command" : k.verb);
 		json_string(l->j, "text", head);
 		json_end(l->j);
 	} else {
-		buf_addf(l->text, "  %lld line %llu: %.*s%s\n", (long long)l->number, (unsigned long long)item->line, (int)n,
+		buf_addf(l->text, "  %lld line %llu: %.*s%s\n", (long long)r->number, (unsigned long long)item->line, (int)n,
 			 item->text, n < item->len ? " ..." : "");
 	}
 	return 0;
 }
 
-static int plan_script(struct tool *t, const struct sql_view *v, struct sql_script *s, enum sql_due due, bool list,
+static int plan_script(struct tool *t, struct db *db, const struct sql_view *v, struct sql_script *s, enum sql_due due, bool list,
 		       struct json *j, struct buf *out, struct err *err)
 {
 	const struct script_state *st = scriptstate_find(v->state, v->n_states, s->name);
 	struct listing l = { .j = t->json ? j : NULL, .text = out, .skip = due == SQL_RESUME && st ? st->statements : 0 };
 	int64_t total = 0;
 
-	if (each_statement(t, s, count_one, &total, err) < 0)
+	if (sql_scan(t, db, s, count_one, &total, err) < 0)
 		return -1;
 	if (t->json) {
 		json_object(j, NULL);
@@ -92,7 +74,7 @@ static int plan_script(struct tool *t, const struct sql_view *v, struct sql_scri
 			buf_addf(out, ", %lld of them done", (long long)l.skip);
 		buf_addf(out, " (%s)\n", s->path);
 	}
-	if (list && each_statement(t, s, list_one, &l, err) < 0)
+	if (list && sql_scan(t, db, s, list_one, &l, err) < 0)
 		return -1;
 	if (t->json) {
 		if (list)
@@ -102,7 +84,7 @@ static int plan_script(struct tool *t, const struct sql_view *v, struct sql_scri
 	return 0;
 }
 
-static int plan_all(struct tool *t, const struct sql_view *v, struct sql_scripts *all, int argc, char **argv,
+static int plan_all(struct tool *t, struct db *db, const struct sql_view *v, struct sql_scripts *all, int argc, char **argv,
 		    struct json *j, struct buf *out, size_t *due_count, struct err *err)
 {
 	size_t n = argc ? (size_t)argc : all->n;
@@ -128,7 +110,7 @@ static int plan_all(struct tool *t, const struct sql_view *v, struct sql_scripts
 		*due_count += due == SQL_DUE || due == SQL_RESUME || due == SQL_CHANGED;
 		if (!argc && (due == SQL_DONE || due == SQL_NOT_WANTED))
 			continue;
-		if (plan_script(t, v, s, due, argc > 0, j, out, err) < 0)
+		if (plan_script(t, db, v, s, due, argc > 0, j, out, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -171,7 +153,7 @@ int sql_plan(struct tool *t, int argc, char **argv, struct err *err)
 		buf_addf(&out, "first: maintkit -p %s %s (database '%s' is %s)\n", t->package, advice(&v), sql_database(t, NULL), situation(&v));
 	}
 	due += advice(&v) != NULL;
-	if ((!advice(&v) || !v.exists || argc) && plan_all(t, &v, &all, argc, argv, &j, &out, &due, err) < 0)
+	if ((!advice(&v) || !v.exists || argc) && plan_all(t, db, &v, &all, argc, argv, &j, &out, &due, err) < 0)
 		return -1;
 	if (t->json) {
 		json_end(&j);

@@ -87,8 +87,7 @@ static int do_command(struct sql_run *r, struct err *err)
 	case SQLSPLIT_CHARSET:
 		if (mysql_set_character_set(r->my, r->item.text))
 			return db_error(r->db, err);
-		sqlsplit_set_charset(r->file[r->depth - 1].sp,
-				     strncmp(r->item.text, "utf8", 4) ? SQLSPLIT_LATIN1 : SQLSPLIT_UTF8);
+		sql_file_set_charset(r, r->item.text);
 		return 0;
 	case SQLSPLIT_SOURCE:
 	case SQLSPLIT_NO_COMMAND:
@@ -97,47 +96,26 @@ static int do_command(struct sql_run *r, struct err *err)
 	return 0;
 }
 
-/* SQL that sets the user variables as they are now, for a later session. */
-static int make_replay(struct sql_run *r, const struct strv *variables, struct buf *out, struct err *err)
-{
-	for (size_t i = 0; i < variables->n; i++) {
-		AUTO_FREE char *ask = xasprintf("SELECT %s", variables->v[i]);
-		MYSQL_RES *res = NULL;
-		const MYSQL_FIELD *f;
-		MYSQL_ROW row = NULL;
-
-		if (mysql_real_query(r->my, ask, strlen(ask)) || !(res = mysql_store_result(r->my)))
-			return db_error(r->db, err);
-		f = mysql_fetch_field(res);	/* IS_NUM names its argument more than once */
-		row = mysql_fetch_row(res);
-		buf_addf(out, "%s%s = ", i ? ", " : "SET ", variables->v[i]);
-		if (!row || !row[0]) {
-			buf_adds(out, "NULL");
-		} else if (IS_NUM(f->type)) {
-			buf_adds(out, row[0]);
-		} else {
-			const unsigned char *p = (const unsigned char *)row[0];
-			unsigned long n = mysql_fetch_lengths(res)[0];
-
-			/* In the connection's character set: that is how it came. */
-			buf_addf(out, "_%s X'", mysql_character_set_name(r->my));
-			for (; n--; p++)
-				buf_addf(out, "%02x", *p);
-			buf_addc(out, '\'');
-		}
-		mysql_free_result(res);
-	}
-	return 0;
-}
-
 static int note(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
 	AUTO_BUF replay = BUF_INIT;
 
-	if (k->variables.n && make_replay(r, &k->variables, &replay, err) < 0)
+	if (sql_past_keep(r, &k->variables, &replay, err) < 0)
 		return -1;
 	sql_journal_note(r, replay.len ? replay.p : NULL);
 	return 0;
+}
+
+/* A statement about several tables: does it name one (or a view, whose tables are not known here) that may keep its rows? */
+static bool all_are_safe(struct sql_run *r)
+{
+	struct db_value v[] = { DBV_STR(r->item.text), DBV_STR(r->item.text) };
+	int64_t doubtful = 1;
+
+	return r->item.len < 65536 &&
+	       db_get_int(r->db, "SELECT COUNT(*) FROM information_schema.tables WHERE IFNULL(engine, '') <> 'InnoDB' AND LOCATE(table_name, ?)"
+			  " AND (table_schema = DATABASE() OR (table_schema <> 'information_schema' AND LOCATE(table_schema, ?)))",
+			  v, 2, &doubtful, NULL) == 0 && !doubtful;
 }
 
 /* Does the table's engine undo what a transaction did? Asked once a table. */
@@ -151,7 +129,7 @@ static int is_safe(struct sql_run *r, const struct sql_kind *k, struct err *err)
 	if (k->reads_only || k->temporary || k->drops_temporary)
 		return 1;
 	if (!k->table)
-		return 0;
+		return all_are_safe(r);
 	full = xasprintf("%s.%s", k->schema ? k->schema : "", k->table);
 	if (strv_has(&r->safe, full))
 		return 1;
@@ -210,6 +188,10 @@ static int run_session(struct sql_run *r, const struct sql_kind *k, struct err *
 	if (k->use && check_database(r, k->use, err) < 0)
 		return -1;
 	if (r->open && sets_transaction(r) && sql_journal_flush(r, err) < 0)
+		return -1;
+	/* A function that is called for a value may change rows: with its record, or not at all. */
+	if (k->only_variables && !k->wants_row_count && memchr(r->item.text, '(', r->item.len) &&
+	    (sql_counters_hidden(r, err) < 0 || sql_journal_begin(r, err) < 0))
 		return -1;
 	if ((r->item.command ? do_command(r, err) : send_item(r, err)) < 0)
 		return -1;
@@ -292,6 +274,18 @@ static int run_alone(struct sql_run *r, const struct sql_kind *k, struct err *er
 	return 0;
 }
 
+/* In a transaction of the script's own, which the statement may end by itself. */
+static int run_inside(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	if (sql_counters_hidden(r, err) < 0 || sql_journal_inside(r, k, err) < 0)
+		return -1;
+	r->tx_dirty = true;
+	if (r->my->server_status & SERVER_STATUS_IN_TRANS)
+		return 0;
+	r->script_tx = !autocommit(r);
+	return sql_journal_flush(r, err);
+}
+
 static int run_kind(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
 	switch (k->class) {
@@ -320,13 +314,7 @@ static int run_kind(struct sql_run *r, const struct sql_kind *k, struct err *err
 		r->script_tx = !autocommit(r);
 		return note(r, k, err);
 	case SQL_OPAQUE:
-		if (r->script_tx) {
-			if (send_item(r, err) < 0)
-				return -1;
-			r->tx_dirty = true;
-			return note(r, k, err);
-		}
-		return run_alone(r, k, err);
+		return r->script_tx ? run_inside(r, k, err) : run_alone(r, k, err);
 	case SQL_DDL:
 		return may_be_lazy(r, k) ? run_lazy(r, k, err) : run_alone(r, k, err);
 	}
@@ -373,6 +361,17 @@ static void after_error(struct sql_run *r, bool explain, struct err *err)
 		log_debug("%s", e.text);
 }
 
+/* What was done is skipped, but the session has to become what it was. */
+static int again_for_session(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	int rc = r->item.command ? do_command(r, err) : send_item(r, err);
+
+	/* What it was prepared for may have gone since; whoever needs it will say so. */
+	if (rc < 0 && err->kind != ERR_BACKEND && (!strcmp(k->verb, "PREPARE") || !strcmp(k->verb, "DEALLOCATE")))
+		return 0;
+	return rc;
+}
+
 static int run_item(struct sql_run *r, struct err *err)
 {
 	CLEANUP(sql_kind_release) struct sql_kind k = SQL_KIND_INIT;
@@ -392,9 +391,7 @@ static int run_item(struct sql_run *r, struct err *err)
 			return -1;
 		sql_counters_learn(r, &k);
 		r->temporary += k.temporary ? 1 : k.drops_temporary && r->temporary ? -1 : 0;
-		if (k.class != SQL_SESSION)
-			return 0;
-		return r->item.command ? do_command(r, err) : send_item(r, err);
+		return k.class != SQL_SESSION || k.only_variables ? 0 : again_for_session(r, &k, err);
 	}
 	first = r->skipping;
 	if (first && sql_past_end(r, err) < 0)
@@ -409,8 +406,10 @@ static int run_item(struct sql_run *r, struct err *err)
 	/* Only now is it known what the tables are that have counters. */
 	if (first && sql_counters_restore(r, err) < 0)
 		return -1;
-	if (settled)
+	if (settled) {
+		r->recorded = r->number;
 		return 0;
+	}
 	if (run_kind(r, &k, err) < 0) {
 		after_error(r, true, err);
 		return -1;
@@ -435,8 +434,7 @@ static int next_statement(struct sql_run *r, struct err *err)
 	r->loads = false;
 	if (run_item(r, err) < 0 || sql_past_replay(r, at, err) < 0)
 		return -1;
-	sqlsplit_set_modes(r->file[r->depth - 1].sp, r->my->server_status & SERVER_STATUS_NO_BACKSLASH_ESCAPES,
-			   r->my->server_status & SERVER_STATUS_ANSI_QUOTES);
+	sql_file_set_modes(r);
 	if (!r->script_tx && !r->temporary && sql_journal_is_full(r) && sql_journal_flush(r, err) < 0)
 		return -1;
 	sql_show_progress(r, false);
@@ -444,30 +442,6 @@ static int next_statement(struct sql_run *r, struct err *err)
 }
 
 /* ---- the script ---- */
-
-/* NAME=VALUE words of the profile; they are code of the package, but a typo must not become SQL. */
-static int set_session(struct sql_run *r, struct err *err)
-{
-	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_,-.";
-	const struct strv *words = &r->script->session;
-	int failed;
-
-	for (size_t i = 0; i < words->n; i++) {
-		const char *w = words->v[i], *eq = strchr(w, '=');
-		AUTO_BUF sql = BUF_INIT;
-		bool number;
-
-		if (!eq || eq == w || strspn(w, good) != (size_t)(eq - w) || strspn(eq + 1, good) != strlen(eq + 1))
-			return err_set(err, ERR_FAIL, "session setting '%s' of script '%s' is not NAME=VALUE", w, r->script->name);
-		number = eq[1] && strspn(eq + 1, "0123456789") == strlen(eq + 1);
-		buf_addf(&sql, "SET SESSION %.*s = %s%s%s", (int)(eq - w), w, number ? "" : "'", eq + 1, number ? "" : "'");
-		if (sql_send(r, sql.p, sql.len, &failed, err) < 0) {
-			err_prefix(err, "session setting '%s' of script '%s'", w, r->script->name);
-			return -1;
-		}
-	}
-	return 0;
-}
 
 static int prepare(struct sql_run *r, struct err *err)
 {
@@ -482,13 +456,12 @@ static int prepare(struct sql_run *r, struct err *err)
 		return -1;
 	}
 	if (db_get_int(r->db, "SELECT @@max_allowed_packet", NULL, 0, &packet, err) < 0 ||
-	    set_session(r, err) < 0 || sql_past_load(r, err) < 0)
+	    sql_session_settings(r, NULL, err) < 0 || sql_past_load(r, err) < 0)
 		return -1;
 	if (sql_file_push(r, r->script->path, err) < 0)
 		return -1;
 	sqlsplit_set_limit(r->file[0].sp, (size_t)packet);
-	sqlsplit_set_modes(r->file[0].sp, r->my->server_status & SERVER_STATUS_NO_BACKSLASH_ESCAPES,
-			   r->my->server_status & SERVER_STATUS_ANSI_QUOTES);
+	sql_file_set_modes(r);
 	return scriptstate_begin(r->db, r->schema, r->script->name, r->script->sha256, r->script->bytes, err);
 }
 

@@ -16,6 +16,18 @@ static enum sqlsplit_charset charset_of(const char *name)
 	return strncmp(name, "utf8", 4) ? SQLSPLIT_LATIN1 : SQLSPLIT_UTF8;
 }
 
+void sql_file_set_charset(struct sql_run *r, const char *name)
+{
+	sqlsplit_set_charset(r->file[r->depth - 1].sp, charset_of(name));
+}
+
+void sql_file_set_modes(struct sql_run *r)
+{
+	unsigned status = r->my->server_status;
+
+	sqlsplit_set_modes(r->file[r->depth - 1].sp, status & SERVER_STATUS_NO_BACKSLASH_ESCAPES, status & SERVER_STATUS_ANSI_QUOTES);
+}
+
 static int check_file(struct sql_run *r, int fd, const char *path, struct sql_file *f, struct err *err)
 {
 	struct stat st;

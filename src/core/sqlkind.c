@@ -79,7 +79,21 @@ static void find_variables(struct sql_kind *k, struct sqllex lx, bool is_set)
 	}
 }
 
-static void dml_target(struct sql_kind *k, struct sqllex *lx)
+/* UPDATE of several tables: a list or a join stands in front of SET, whatever the aliases are. */
+static bool joins(struct sqllex lx)
+{
+	int depth = 0;
+
+	for (; lx.type != TOK_END && (depth || !sqllex_is(&lx, "SET")); (void)sqllex_next(&lx)) {
+		if (sqllex_punct(&lx, ',') || sqllex_is(&lx, "JOIN") || sqllex_is(&lx, "STRAIGHT_JOIN"))
+			return true;
+		depth += sqllex_punct(&lx, '(') ? 1 : sqllex_punct(&lx, ')') ? -1 : 0;
+	}
+	return false;
+}
+
+/* The one table that is changed. Of several (also DELETE t FROM ...) none is named. */
+static void dml_target(struct sql_kind *k, struct sqllex *lx, bool update)
 {
 	static const char *const fillers[] = { "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE", "INTO", "FROM" };
 	bool more = true;
@@ -90,8 +104,8 @@ static void dml_target(struct sql_kind *k, struct sqllex *lx)
 		for (size_t i = 0; i < ARRAY_LEN(fillers); i++)
 			more |= sqllex_take(lx, fillers[i]);
 	}
-	if (sqllex_take_qualified(lx, &schema, &table) && !sqllex_punct(lx, ',') && !sqllex_is(lx, "JOIN") &&
-	    !sqllex_is(lx, "INNER") && !sqllex_is(lx, "LEFT") && !sqllex_is(lx, "FROM")) {
+	if (sqllex_take_qualified(lx, &schema, &table) && !sqllex_punct(lx, ',') && !sqllex_is(lx, "FROM") &&
+	    !(update && joins(*lx))) {
 		k->schema = MOVE_PTR(schema);
 		k->table = MOVE_PTR(table);
 	}
@@ -104,7 +118,38 @@ static void load_data(struct sql_kind *k, struct sqllex *lx)
 	for (; lx->type != TOK_END && !sqllex_is(lx, "TABLE"); (void)sqllex_next(lx))
 		k->local_file |= sqllex_is(lx, "LOCAL");
 	if (sqllex_take(lx, "TABLE"))
-		dml_target(k, lx);
+		dml_target(k, lx, false);
+}
+
+/* It leaves a file on the server that no transaction takes back. */
+static bool writes_file(struct sqllex lx)
+{
+	while (lx.type != TOK_END)
+		if (sqllex_take(&lx, "INTO") && (sqllex_is(&lx, "OUTFILE") || sqllex_is(&lx, "DUMPFILE")))
+			return true;
+		else if (lx.type != TOK_END && !sqllex_is(&lx, "INTO"))
+			(void)sqllex_next(&lx);
+	return false;
+}
+
+/* All that SET sets are user variables: @a = ..., @b := ... */
+static bool only_variables(struct sqllex lx)
+{
+	do {
+		if (lx.type != TOK_VARIABLE || lx.tok[1] == '@')
+			return false;
+		sqllex_skip_element(&lx);
+	} while (sqllex_take_punct(&lx, ','));
+	return lx.type == TOK_END || sqllex_punct(&lx, ';');
+}
+
+/* FLUSH ... WITH READ LOCK, FOR EXPORT */
+static bool locks(struct sqllex lx)
+{
+	for (; lx.type != TOK_END; (void)sqllex_next(&lx))
+		if (sqllex_is(&lx, "LOCK") || sqllex_is(&lx, "EXPORT"))
+			return true;
+	return false;
 }
 
 /* SET: mostly the session; GLOBAL and PASSWORD are kept by the server. */
@@ -118,6 +163,7 @@ static void set_statement(struct sql_kind *k, struct sqllex *lx)
 		k->repeatable = true;
 	}
 	find_variables(k, all, true);
+	k->only_variables = only_variables(all);
 }
 
 static bool is_one_of(struct sqllex *lx, const char *const *words)
@@ -128,11 +174,30 @@ static bool is_one_of(struct sqllex *lx, const char *const *words)
 	return false;
 }
 
+/* ANALYZE UPDATE ... does what it analyzes. */
+static bool analyzes_tables(struct sqllex lx)
+{
+	static const char *const words[] = { "TABLE", "TABLES", "LOCAL", "NO_WRITE_TO_BINLOG", NULL };
+
+	return sqllex_next(&lx) && is_one_of(&lx, words);
+}
+
 static const char *const reading[] = { "SELECT", "SHOW", "DESC", "DESCRIBE", "EXPLAIN", "HELP", "VALUES", "DO", "TABLE", NULL };
 static const char *const changing[] = { "INSERT", "REPLACE", "UPDATE", "DELETE", NULL };
 static const char *const upkeep[] = { "GRANT", "REVOKE", "ANALYZE", "OPTIMIZE", "REPAIR", "CHECK", "CHECKSUM", "FLUSH",
 				      "RESET", "TRUNCATE", "CACHE", "KILL", "PURGE", NULL };
 static const char *const points[] = { "SAVEPOINT", "RELEASE", NULL };
+
+/* A procedure may give any variable it is called with another value. */
+static void find_parameters(struct sql_kind *k, struct sqllex lx)
+{
+	for (; lx.type != TOK_END; (void)sqllex_next(&lx)) {
+		AUTO_FREE char *name = xstrndup(lx.tok, lx.len);
+
+		if (lx.type == TOK_VARIABLE && lx.tok[1] != '@' && !strv_has(&k->variables, name))
+			strv_add(&k->variables, name);
+	}
+}
 
 static void word_upper(char out[48], const struct sqllex *lx)
 {
@@ -157,11 +222,17 @@ static void classify(struct sql_kind *k, struct sqllex *lx)
 		k->class = SQL_DML;
 		k->reads_only = !sqllex_is(lx, "WITH");
 		find_variables(k, all, false);
+		if (writes_file(all)) {
+			k->class = SQL_OPAQUE;
+			k->reads_only = false;
+		}
 	} else if (is_one_of(lx, changing)) {
 		k->class = SQL_DML;
+		bool update = sqllex_is(lx, "UPDATE");
+
 		k->inserts = sqllex_is(lx, "INSERT") || sqllex_is(lx, "REPLACE");
 		(void)sqllex_next(lx);
-		dml_target(k, lx);
+		dml_target(k, lx, update);
 	} else if (sqllex_take(lx, "LOAD")) {
 		k->class = SQL_DML;
 		k->inserts = true;
@@ -195,9 +266,13 @@ static void classify(struct sql_kind *k, struct sqllex *lx)
 		k->class = SQL_LOCK;
 	} else if (sqllex_is(lx, "PREPARE") || sqllex_is(lx, "DEALLOCATE")) {
 		k->class = SQL_SESSION;
+	} else if (sqllex_is(lx, "FLUSH") && locks(*lx)) {
+		k->class = SQL_LOCK;
 	} else if (is_one_of(lx, upkeep)) {
-		k->class = SQL_DDL;
-		k->repeatable = true;
+		bool runs = sqllex_is(lx, "ANALYZE") && !analyzes_tables(*lx);
+
+		k->class = runs ? SQL_OPAQUE : SQL_DDL;
+		k->repeatable = !runs;
 		if (sqllex_take(lx, "TRUNCATE")) {
 			(void)sqllex_take(lx, "TABLE");
 			(void)sqllex_take_qualified(lx, &k->schema, &k->table);
@@ -208,6 +283,8 @@ static void classify(struct sql_kind *k, struct sqllex *lx)
 	} else {
 		k->class = SQL_OPAQUE;
 		k->unknown = true;
+		if (sqllex_is(lx, "CALL"))
+			find_parameters(k, *lx);
 	}
 }
 
@@ -249,6 +326,8 @@ void sql_kind_of(struct sql_kind *k, const char *text, size_t len, bool ansi_quo
 	if (k->class != SQL_OPAQUE && holds_several(text, len, ansi_quotes, no_backslash)) {
 		k->class = SQL_OPAQUE;
 		k->unknown = true;
-		k->repeatable = false;
+		k->repeatable = k->only_variables = false;
+		sqllex_init(&lx, text, len, ansi_quotes, no_backslash);
+		find_variables(k, lx, true);
 	}
 }

@@ -19,8 +19,9 @@ enum sql_class {
 	SQL_DDL,		/* commits what is before it, and itself */
 	SQL_SESSION,		/* changes the session only: must be done again after a reconnect */
 	SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK,
-	SQL_LOCK,		/* LOCK TABLES, UNLOCK TABLES */
-	SQL_OPAQUE,		/* runs code we do not look into: CALL, EXECUTE, compound blocks, several statements in one */
+	SQL_LOCK,		/* LOCK TABLES, UNLOCK TABLES, FLUSH ... WITH READ LOCK */
+	SQL_OPAQUE,		/* runs code we do not look into: CALL, EXECUTE, compound blocks, several statements in one;
+				 * or leaves what no transaction undoes and nobody can look for: SELECT ... INTO OUTFILE */
 };
 
 enum sql_trace_kind {
@@ -49,6 +50,7 @@ struct sql_kind {
 	bool local_file;	/* LOAD DATA LOCAL */
 	char *use;		/* database named by USE */
 	struct strv variables;	/* user variables that it assigns: "@x" as written */
+	bool only_variables;	/* SET, and of nothing else: who knows their values need not do it again */
 	bool wants_row_count;	/* asks what the statement before it did (ROW_COUNT() ...) */
 	/* DDL: */
 	bool repeatable;	/* doing it again gives the same: IF NOT EXISTS, OR REPLACE, MODIFY ... */

@@ -6,8 +6,10 @@
 . "$TOP/tests/lib/sqlworld.sh"
 . "$TOP/tests/lib/sqlmixed.sh"
 mariadb_here || skip_all "$mariadb_why"
-# CRASH_STEP: only every so-manieth request (1, and with SOAK=1: all of them); CRASH_SERVER: how often the server dies.
+# CRASH_STEP: only every so-manieth request (1, and with SOAK=1: all of them), from CRASH_START on (a random one);
+# CRASH_SERVER: how often the server dies.
 step=${CRASH_STEP:-${SOAK:-31}} server=${CRASH_SERVER:-${SOAK:+30}}
+start=${CRASH_START:-$((1 + RANDOM % step))}
 server=${server:-8}
 
 sql_world
@@ -44,7 +46,7 @@ recovers() {
 mariadb_sql 'SET GLOBAL innodb_flush_log_at_trx_commit = 0'
 for what in sendto recvfrom; do
 	bad=0 count=0
-	for ((k = 1 + RANDOM % step; ; k += step)); do
+	for ((k = start; ; k += step)); do
 		fresh
 		{ strace -f -o /dev/null -e trace=$what -e inject=$what:signal=KILL:when=$k \
 			"$BIN/maintkit-sql" --root "$R" -p demo apply >/dev/null 2>&1; rc=$?; } 2>/dev/null
@@ -52,7 +54,7 @@ for what in sendto recvfrom; do
 		count=$((count + 1))
 		recovers "$what $k" || bad=$((bad + 1))
 	done
-	is "$bad" 0 "killed at $count $what calls, every $step. of $k"
+	is "$bad" 0 "killed at $count $what calls, every $step. from $start to $k"
 	[ "$count" -ge 20 ] && pass "enough of them" || fail "only $count"
 done
 

@@ -2,7 +2,7 @@
 # sqlmixed.sh - a SQL script of mixed statements that can all be judged after a crash.
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# sql_mixed N    print a script of about 10 * N + 20 statements
+# sql_mixed N    print a script of about 16 * N + 20 statements
 
 sql_mixed() {
 	local i
@@ -18,6 +18,8 @@ DELIMITER //
 CREATE PROCEDURE bump(IN by_ int) BEGIN UPDATE counter SET c = c + by_; INSERT INTO child (parent, note) VALUES (0, 'bump;'); END//
 CREATE TRIGGER on_parent BEFORE INSERT ON parent FOR EACH ROW BEGIN SET NEW.n = NEW.n + 1; END//
 CREATE FUNCTION twice(x int) RETURNS int DETERMINISTIC RETURN 2 * x//
+CREATE FUNCTION noted(x int) RETURNS int MODIFIES SQL DATA BEGIN INSERT INTO child (parent, note) VALUES (x, 'noted'); RETURN x + 1; END//
+CREATE PROCEDURE found(OUT n int) SELECT COUNT(*) INTO n FROM child//
 DELIMITER ;
 E
 	for ((i = 1; i <= $1; i++)); do
@@ -46,6 +48,20 @@ CREATE VIEW v$i AS SELECT a FROM r$i;
 START TRANSACTION;
 UPDATE counter SET c = -1;
 ROLLBACK;
+SET @side = noted($i);
+SET @third = 1e0 / 3, @bytes = X'00ff', @word = _latin1 X'e9' COLLATE latin1_general_ci;
+ALTER TABLE r$i ADD COLUMN side int;
+UPDATE r$i SET side = @side, renamed = CONCAT(@third * 3, CHARSET(@bytes), COLLATION(@word));
+UPDATE parent p JOIN child c ON c.parent = p.id SET p.n = p.n + 1, c.note = CONCAT(c.note, '.');
+START TRANSACTION;
+UPDATE counter SET c = c + 1;
+CALL bump(2);
+ROLLBACK;
+START TRANSACTION;
+CALL bump(3);
+CALL found(@found);
+INSERT INTO child (parent, note) VALUES (@found, 'found');
+COMMIT;
 CREATE TEMPORARY TABLE scratch (s int);
 INSERT INTO scratch VALUES ($i), ($i + 1);
 INSERT INTO child (parent, note) SELECT s, 'from scratch' FROM scratch;

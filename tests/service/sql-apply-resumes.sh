@@ -88,21 +88,22 @@ rc_is 4 "unless it is named" sql apply base
 
 # Other runs and other programs.
 mariadb_sql "SELECT GET_LOCK('maintkit_sql/demo_db', 5), SLEEP(6)" >"$T/holder" & holder=$!
-until mariadb_sql "SELECT IS_USED_LOCK('maintkit_sql/demo_db')" | grep -q '[0-9]'; do sleep 0.1; done
+await "another connection to hold the lock" "SELECT IS_USED_LOCK('maintkit_sql/demo_db') IS NOT NULL"
 echo "INSERT INTO a (x) VALUES ('late');" | script late
 rc_is 3 "another run holds the lock: not now" sql apply /usr/share/demo/sql/late.sql --wait 1
 like "$err" "waiting up to 1 s" "after a message"
 like "$err" "database connection [0-9]+" "that names the connection"
 rc_is 0 "waiting longer helps" sql apply /usr/share/demo/sql/late.sql --wait 20
 wait $holder
+row_locked="SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_locked > 0"
 { echo 'START TRANSACTION; UPDATE demo_db.a SET y = 1;'; sleep 4; } | mariadb_sql & holder=$!
-sleep 0.7
+await "the other connection's transaction" "$row_locked"
 echo "UPDATE a SET y = 2 WHERE x = 'late';" | script waits
 rc_is 0 "a row lock that goes away is waited for" sql apply /usr/share/demo/sql/waits.sql
 like "$err" "statement 1 waits for a lock; in its way: connection [0-9]+ of 'root'@'localhost' \(in a transaction for [0-9]+ s, idle\)" "naming who has it, meanwhile"
 wait $holder
 { echo 'START TRANSACTION; UPDATE demo_db.a SET y = 1;'; sleep 4; } | mariadb_sql & holder=$!
-sleep 0.7
+await "the other connection's transaction" "$row_locked"
 sed -i 's/^dir = /session = lock_wait_timeout=1 innodb_lock_wait_timeout=1\n&/' "$R/usr/share/demo/maintkit.conf"
 echo "ALTER TABLE a ADD COLUMN late int;" | script blocked
 rc_is 3 "an open transaction blocks: not now" sql apply /usr/share/demo/sql/blocked.sql
@@ -119,7 +120,7 @@ INSERT INTO m SELECT 2 FROM (SELECT SLEEP(2)) s;
 INSERT INTO m VALUES (3);
 E
 "$BIN/maintkit-sql" --root "$R" -p demo apply /usr/share/demo/sql/isam.sql >/dev/null 2>&1 & pid=$!
-until [ "$(mariadb_sql "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%INSERT INTO m SELECT 2%' AND id <> CONNECTION_ID()")" = 1 ]; do sleep 0.05; done
+await "the second insert into MyISAM to be under way" "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%INSERT INTO m SELECT 2%' AND id <> CONNECTION_ID()"
 { kill -KILL $pid; wait $pid; } 2>/dev/null
 # The server is still at work for the dead one, and holds the lock so long: the next run waits for that.
 rc_is 2 "an insert into MyISAM that was cut off: a person must look" sql apply /usr/share/demo/sql/isam.sql
@@ -130,6 +131,24 @@ if [ "$(q 'SELECT COUNT(*) FROM m WHERE a = 2')" = 1 ]; then rc_is 0 "repair --d
 else rc_is 0 "repair --redo" sql repair isam --redo 2; fi
 rc_is 0 "then it goes on" sql apply /usr/share/demo/sql/isam.sql
 is "$(q 'SELECT GROUP_CONCAT(a ORDER BY a) FROM m')" "1,2,3" "each once"
+
+# Where a string ends is a matter of the session's mode, also for those who only read.
+printf "SET sql_mode='NO_BACKSLASH_ESCAPES';\\nSELECT 'a\\\\'; SELECT 'b';\\nSET @m = CONCAT('ANSI', '_QUOTES');\\nSET SESSION sql_mode=@m;\\nCREATE TABLE \"q\\\\\" (a int);\\n" | script modes
+like "$(sql plan /usr/share/demo/sql/modes.sql 2>&1)" 'due modes: 6 statements' "plan reads on in another SQL mode"
+like "$(sql plan /usr/share/demo/sql/modes.sql 2>&1)" "6 line 5: CREATE TABLE \"q" "each statement"
+is "$(q "SHOW TABLES LIKE 'q_'")" "" "and does nothing"
+rc_is 0 "apply does the same" sql apply /usr/share/demo/sql/modes.sql
+is "$(q "SHOW TABLES LIKE 'q_'")" 'q\\' "really"
+
+# What a transaction took back is not called applied.
+printf "INSERT INTO a (x) VALUES ('kept');\\nSTART TRANSACTION;\\nINSERT INTO a (x) VALUES ('taken back');\\nNONSENSE;\\nCOMMIT;\\n" | script halfway
+rc_is 2 "an error in a transaction" sql apply /usr/share/demo/sql/halfway.sql
+like "$err" "statements 1 to 1 of script 'halfway' are applied" "says what is applied"
+is "$(q "SELECT GROUP_CONCAT(x) FROM a WHERE x IN ('kept', 'taken back')")" "kept" "and so it is"
+
+# Read locks would lock out the journal.
+printf "FLUSH TABLES WITH READ LOCK;\\nINSERT INTO a (x) VALUES ('under lock');\\nUNLOCK TABLES;\\nFLUSH TABLES a WITH READ LOCK;\\nUNLOCK TABLES;\\n" | script frozen
+rc_is 0 "FLUSH TABLES WITH READ LOCK" sql apply /usr/share/demo/sql/frozen.sql
 
 # Scripts that end in a transaction, leave their directory, or use client commands.
 echo "START TRANSACTION; INSERT INTO a (x) VALUES ('lost');" | script open

@@ -19,7 +19,7 @@ static void describe(const char *sql, struct buf *b)
 	CLEANUP(sql_kind_release) struct sql_kind k = SQL_KIND_INIT;
 
 	sql_kind_of(&k, sql, strlen(sql), false, false, true);
-	buf_addf(b, "%s%s%s", classes[k.class], k.repeatable ? " r" : "", k.unknown ? " u" : "");
+	buf_addf(b, "%s%s%s%s", classes[k.class], k.repeatable ? " r" : "", k.unknown ? " u" : "", k.only_variables ? " v" : "");
 	if (k.class == SQL_DML)
 		buf_addf(b, " %s%s%s", k.reads_only ? "reads " : "", k.table ? k.table : "?", k.temporary ? " temp" : "");
 	for (size_t i = 0; i < k.variables.n; i++)
@@ -51,6 +51,10 @@ static void classes(void **state)
 	is("UPDATE t SET a=1", "dml t");
 	is("UPDATE t, u SET a=1", "dml ?");
 	is("UPDATE t JOIN u SET a=1", "dml ?");
+	is("UPDATE t AS x LEFT OUTER JOIN u y USING (b) SET x.a=1", "dml ?");
+	is("UPDATE t x STRAIGHT_JOIN u SET x.a=1", "dml ?");
+	is("UPDATE t x, (SELECT 1 AS a) y SET x.a=1", "dml ?");
+	is("UPDATE t x SET x.a=(SELECT 1 FROM u JOIN v), x.b=2", "dml t");
 	is("DELETE FROM t WHERE a", "dml t");
 	is("DELETE t FROM t JOIN u", "dml ?");
 	is("LOAD DATA LOCAL INFILE 'x' INTO TABLE t", "dml t");
@@ -61,10 +65,22 @@ static void classes(void **state)
 	is("ROLLBACK", "rollback");
 	is("ROLLBACK TO s", "dml reads ?");
 	is("LOCK TABLES a WRITE", "lock");
+	is("FLUSH TABLES a, b WITH READ LOCK", "lock");
+	is("FLUSH TABLES a FOR EXPORT", "lock");
+	is("FLUSH TABLES", "ddl r");
+	is("ANALYZE TABLE t", "ddl r");
+	is("ANALYZE UPDATE t SET a=a+1", "opaque");
 	is("CALL p()", "opaque u");
+	is("CALL p(1, @a, @@x, @b)", "opaque u @a @b");
+	is("SELECT 1 INTO OUTFILE '/x'", "opaque");
+	is("SELECT a FROM (SELECT 1 AS a) t INTO DUMPFILE '/x'", "opaque");
+	is("SELECT 1; SET @a = 2", "opaque u @a");
 	is("SELECT 1; DROP TABLE a", "opaque u");
 	is("/*!40101 SET NAMES utf8 */", "session");
 	is("SET @a = 1, @b := @c + 1, @@sql_mode = ''", "session @a @b");
+	is("SET @a = f(1, @c), @b := (SELECT 1, 2)", "session v @a @b");
+	is("SET @a = 1, sql_mode = ''", "session @a");
+	is("SET sql_mode = '', @a = 1", "session @a");
 	is("SELECT a INTO @x, @y FROM t WHERE b = @z", "dml reads ? @x @y");
 	is("SET GLOBAL x = 1", "ddl r");
 	is("SET STATEMENT lock_wait_timeout=1 FOR DROP TABLE a", "ddl -table a");
