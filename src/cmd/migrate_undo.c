@@ -332,6 +332,7 @@ static int try_batch(struct migrate *m, struct past *p, int64_t batch, struct er
 	return 0;
 }
 
+/* 1: done; 0: the server was lost meanwhile, and is back. */
 static int undo_batch(struct migrate *m, struct past *p, int64_t batch, struct err *err)
 {
 	for (int i = 0;; i++) {
@@ -339,7 +340,7 @@ static int undo_batch(struct migrate *m, struct past *p, int64_t batch, struct e
 
 		err_clear(err);
 		if (try_batch(m, p, batch, err) == 0)
-			return 0;
+			return 1;
 		p->kept = kept;
 		p->removed = removed;
 		if (err->kind == ERR_BACKEND)	/* the undo rows tell what is left to do */
@@ -349,16 +350,22 @@ static int undo_batch(struct migrate *m, struct past *p, int64_t batch, struct e
 	}
 }
 
+/* From the last one down. Each looks below the one before it only: what was just deleted stays in the
+ * index for a while, and stepping over all of that again and again took more time than the rest. */
 static int undo_batches(struct migrate *m, struct past *p, struct err *err)
 {
-	for (;;) {
-		struct db_value v[] = { DBV_INT(p->run) };
+	for (int64_t below = INT64_MAX;;) {
+		struct db_value v[] = { DBV_INT(p->run), DBV_INT(below) };
 		struct err why = ERR_INIT;
 		int64_t batch;
 
-		if (db_get_int(m->db, "SELECT MAX(batch) FROM maintkit_undo WHERE run_id = ? AND kept = 0", v, 1, &batch, &why) == 0) {
-			if (undo_batch(m, p, batch, err) < 0)
+		if (db_get_int(m->db, "SELECT batch FROM maintkit_undo WHERE run_id = ? AND batch < ? AND kept = 0"
+			       " ORDER BY batch DESC LIMIT 1", v, 2, &batch, &why) == 0) {
+			int rc = undo_batch(m, p, batch, err);
+
+			if (rc < 0)
 				return -1;
+			below = rc ? batch : batch + 1;
 			continue;
 		}
 		if (why.kind == ERR_ABSENT)
