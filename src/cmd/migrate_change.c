@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <inttypes.h>
-#include <mysql.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +15,8 @@ int migrate_flush(struct migrate *m, struct err *err)
 		return -1;
 	if (!s->n_rows)
 		return 0;
-	if (mysql_real_query(db_handle(m->db), s->rows.p, s->rows.len))
-		return db_error(m->db, err);
+	if (db_send(m->db, s->rows.p, s->rows.len, err) < 0)
+		return -1;
 	buf_reset(&s->rows);
 	s->n_rows = 0;
 	s->server_rows = true;
@@ -36,14 +35,6 @@ static void literal(struct migrate *m, struct migrate_value v, const struct migr
 	db_quote_string(m->db, sql, v.p, v.len);
 	if (convert)
 		buf_addf(sql, " USING utf8mb4) USING %s) AS BINARY)", c->charset);
-}
-
-static const struct migrate_column *written_column(struct migrate *m, int table, int column)
-{
-	AUTO_STRV words = STRV_INIT;
-
-	strv_split(&words, m->what->tables[table].writes, " ");
-	return migrate_schema_column(&m->store->seen[table], words.v[column - 1]);
 }
 
 static bool same_value(struct migrate_value a, struct migrate_value b)
@@ -83,7 +74,7 @@ int migrate_change(struct migrate *m, int table, int64_t pk, int column, struct 
 
 	if (same_value(old, now))
 		return 0;
-	c = written_column(m, table, column);
+	c = s->seen[table].written[column];
 	migrate_ledger_change(m->ledger, m->what->tables[table].name, c->name, kind, pk,
 			      m->mode == MIGRATE_PLAN ? &old : NULL, &now, 1);
 	if (m->mode == MIGRATE_PLAN) {
@@ -129,7 +120,7 @@ static int plan_select(struct migrate *m, int table, const struct migrate_column
 int migrate_change_select(struct migrate *m, int table, int column, const char *pk, const char *old,
 			  const char *now, const char *from, const char *kind, struct err *err)
 {
-	const struct migrate_column *c = written_column(m, table, column);
+	const struct migrate_column *c = m->store->seen[table].written[column];
 	bool plan = m->mode == MIGRATE_PLAN;
 	AUTO_BUF sql = BUF_INIT, was = BUF_INIT, becomes = BUF_INIT;
 	struct db_rows done = DB_ROWS_INIT;

@@ -32,10 +32,13 @@ struct migrate_seen {
 	char *engine;
 	struct migrate_column *col;
 	size_t n;
+	const struct migrate_column **written;	/* migrate_schema_written(): by number, from 1 */
 };
 int migrate_schema_read(struct db *db, const char *table, struct migrate_seen *seen, struct err *err) MUST_CHECK;
 void migrate_schema_release(struct migrate_seen *seen);
 const struct migrate_column *migrate_schema_column(const struct migrate_seen *seen, const char *name);
+/* Look the columns up that the migration writes; NULL: not there. */
+void migrate_schema_written(struct migrate_seen *seen, const struct migrate_table *table);
 /* Everything that the migration needs is there (ERR_FAIL: not, and what adds it) and can be undone
  * (ERR_POLICY: MyISAM). */
 int migrate_schema_check(struct migrate *m, bool writing, struct err *err) MUST_CHECK;
@@ -69,7 +72,9 @@ struct migrate_store {
 	struct migrate_csv *csv;
 	char *backup;			/* what stands in for the way back: a file, or why there is none */
 };
-#define MIGRATE_FLUSH_BYTES (512u << 10)	/* well below the least max_allowed_packet in use, 1 MiB */
+/* Little enough that the server works on one statement while the next is made, and well below the least
+ * max_allowed_packet in use, 1 MiB. */
+#define MIGRATE_FLUSH_BYTES (128u << 10)
 /* Begin an undo row; the caller adds "OLD, NOW)". */
 void migrate_undo_row(struct migrate_store *s, int table, int64_t pk, int column);
 /* Insert the rows that wait, and note their undo rows; migrate_flush() does it, too. */

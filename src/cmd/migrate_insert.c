@@ -58,6 +58,8 @@ int migrate_flush_inserts(struct migrate *m, struct err *err)
 
 	if (!s->n_inserts)
 		return 0;
+	if (db_settle(m->db, err) < 0)
+		return -1;
 	if (mysql_real_query(db_handle(m->db), s->inserts.p, s->inserts.len))
 		return db_error(m->db, err);
 	int64_t first = (int64_t)mysql_insert_id(db_handle(m->db));

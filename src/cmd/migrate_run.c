@@ -103,9 +103,11 @@ int migrate_open(struct migrate *m, struct tool *t, const char *name, enum migra
 	while (m->what->tables[n].name)
 		n++;
 	m->store->seen = xcalloc(n, sizeof(*m->store->seen));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		if (migrate_schema_read(m->db, m->what->tables[i].name, &m->store->seen[i], err) < 0)
 			return -1;
+		migrate_schema_written(&m->store->seen[i], &m->what->tables[i]);
+	}
 	return 0;
 }
 

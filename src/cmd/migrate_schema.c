@@ -21,6 +21,7 @@ void migrate_schema_release(struct migrate_seen *seen)
 		free(seen->col[i].collation);
 	}
 	free(seen->col);
+	free(seen->written);
 	free(seen->engine);
 	*seen = (struct migrate_seen){ 0 };
 }
@@ -68,6 +69,16 @@ const struct migrate_column *migrate_schema_column(const struct migrate_seen *se
 		if (strcasecmp(seen->col[i].name, name) == 0)
 			return &seen->col[i];
 	return NULL;
+}
+
+void migrate_schema_written(struct migrate_seen *seen, const struct migrate_table *table)
+{
+	AUTO_STRV words = STRV_INIT;
+
+	strv_split(&words, table->writes ? table->writes : "", " ");
+	seen->written = xcalloc(words.n + 1, sizeof(*seen->written));
+	for (size_t i = 0; i < words.n; i++)
+		seen->written[i + 1] = migrate_schema_column(seen, words.v[i]);
 }
 
 /* ---- is all there that the migration needs? ---- */
@@ -263,11 +274,8 @@ static bool representable(const char *charset, int32_t c)
 
 enum migrate_fit migrate_fit(struct migrate *m, int table, int column, const char *text, size_t len, size_t *max)
 {
-	AUTO_STRV names = STRV_INIT;
+	const struct migrate_column *c = m->store->seen[table].written[column];
 	size_t chars = 0;
-
-	strv_split(&names, m->what->tables[table].writes, " ");
-	const struct migrate_column *c = migrate_schema_column(&m->store->seen[table], names.v[column - 1]);
 
 	*max = c->chars < 0 ? SIZE_MAX : (size_t)c->chars;
 	for (size_t i = 0, used; i < len; i += used, chars++) {

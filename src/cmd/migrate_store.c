@@ -160,57 +160,78 @@ int migrate_store_begin(struct migrate *m, struct err *err)
 void migrate_store_rollback(struct migrate *m)
 {
 	m->store->batch--;
+	if (db_settle(m->db, NULL) < 0)
+		log_debug("what was sent last failed, too");
 	if (db_run(m->db, "ROLLBACK", NULL, 0, NULL, NULL) < 0)
 		return;		/* a connection that is gone rolls back by itself */
 }
 
-/* Row ranges that are about as dense as what changes in them are walked once for all
- * columns; else each column is set by itself, driven from the undo rows. */
+/* What of one table waits in a batch. Cells of all columns are set by one UPDATE where that can be: driven
+ * from the undo rows of a column in which every row of the part has a cell, else, where the part is about
+ * as dense as the table, by walking that. */
+#define COLUMNS_MAX 64
 struct part {
 	int table;
-	int64_t lo, hi, rows;		/* keys; how many different ones */
+	int64_t lo, hi, rows;		/* keys; how many rows change */
 	int64_t cells, inserted;
-	unsigned long long columns;	/* bit c: column c has cells; bit 0: rows were inserted */
+	int64_t of[COLUMNS_MAX];	/* cells by column; 0 is not used */
 };
 
-static int read_parts(struct db *db, int64_t run, int64_t batch, int table, struct part **out, size_t *n, struct err *err)
+static int read_parts(struct db *db, int64_t run, int64_t batch, int table, int columns, struct part **out, size_t *n, struct err *err)
 {
 	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
-	AUTO_FREE char *only = table < 0 ? xstrdup("") : xasprintf(" AND tab = %d", table);
-	AUTO_FREE char *sql = xasprintf("SELECT tab, MIN(pk), MAX(pk), COUNT(DISTINCT pk), BIT_OR(1 << col), SUM(col > 0),"
-					" SUM(col = 0) FROM maintkit_undo WHERE run_id = %" PRId64 " AND batch = %" PRId64 " AND kept = 0%s GROUP BY tab",
-					run, batch, only);
+	AUTO_BUF sql = BUF_INIT;
 
 	*out = NULL;
 	*n = 0;
-	if (db_run(db, sql, NULL, 0, &r, err) < 0)
+	buf_adds(&sql, "SELECT tab, MIN(pk), MAX(pk), COUNT(DISTINCT IF(col > 0, pk, NULL)), SUM(col > 0), SUM(col = 0)");
+	for (int c = 1; c < columns; c++)
+		buf_addf(&sql, ", SUM(col = %d)", c);
+	buf_addf(&sql, " FROM maintkit_undo WHERE run_id = %" PRId64 " AND batch = %" PRId64 " AND kept = 0", run, batch);
+	if (table >= 0)
+		buf_addf(&sql, " AND tab = %d", table);
+	buf_adds(&sql, " GROUP BY tab");
+	if (db_run(db, sql.p, NULL, 0, &r, err) < 0)
 		return -1;
 	*out = xcalloc(r.rows, sizeof(**out));
-	for (size_t i = 0; i < r.rows; i++)
-		(*out)[(*n)++] = (struct part){
+	for (size_t i = 0; i < r.rows; i++) {
+		struct part *p = &(*out)[(*n)++];
+
+		*p = (struct part){
 			.table = (int)strtol(db_cell(&r, i, 0), NULL, 10), .lo = strtoll(db_cell(&r, i, 1), NULL, 10),
 			.hi = strtoll(db_cell(&r, i, 2), NULL, 10), .rows = strtoll(db_cell(&r, i, 3), NULL, 10),
-			.columns = strtoull(db_cell(&r, i, 4), NULL, 10), .cells = strtoll(db_cell(&r, i, 5), NULL, 10),
-			.inserted = strtoll(db_cell(&r, i, 6), NULL, 10),
+			.cells = strtoll(db_cell(&r, i, 4), NULL, 10), .inserted = strtoll(db_cell(&r, i, 5), NULL, 10),
 		};
+		for (int c = 1; c < columns; c++)
+			p->of[c] = strtoll(db_cell(&r, i, 5 + (size_t)c), NULL, 10);
+	}
 	return 0;
 }
 
-static int set_columns(struct db *db, const struct migrate_target *to, const struct part *p, unsigned long long columns,
+/* " u3.run_id = ... ": the cells of column c in this part. */
+static void cells_of(const struct migrate_target *to, const struct part *p, int c, struct buf *sql)
+{
+	buf_addf(sql, "u%d.run_id = %" PRId64 " AND u%d.batch = %" PRId64 " AND u%d.tab = %d AND u%d.col = %d AND u%d.kept = 0",
+		 c, to->run, c, to->batch, c, p->table, c, c, c);
+}
+
+/* Set the columns `from` to `upto` that have cells. driver: every row has a cell in this column; 0: walk the table. */
+static int set_columns(struct db *db, const struct migrate_target *to, const struct part *p, int from, int upto, int driver,
 		       int64_t *changed, struct err *err)
 {
-	AUTO_BUF sql = BUF_INIT, set = BUF_INIT, where = BUF_INIT;
+	AUTO_BUF sql = BUF_INIT, set = BUF_INIT, any = BUF_INIT;
 	AUTO_STRV names = STRV_INIT;
 	struct db_rows done = DB_ROWS_INIT;
-	bool one = (columns & (columns - 1)) == 0;
 
 	buf_adds(&sql, "UPDATE ");
-	if (!one) {
-		migrate_sql_name(&sql, to->name);
-		buf_adds(&sql, " t");
-	}
-	for (int c = 1; c < to->n; c++) {
-		if (!(columns >> c & 1))
+	if (driver)
+		buf_addf(&sql, "maintkit_undo u%d STRAIGHT_JOIN ", driver);
+	migrate_sql_name(&sql, to->name);
+	buf_adds(&sql, " t");
+	if (driver)
+		buf_addf(&sql, " ON t.`%s` = u%d.pk", to->pk, driver);
+	for (int c = from; c <= upto; c++) {
+		if (!p->of[c])
 			continue;
 		const struct migrate_column *col = migrate_schema_column(to->seen, to->columns[c]);
 		AUTO_FREE char *value = xasprintf("u%d.%s", c, to->side);
@@ -218,46 +239,28 @@ static int set_columns(struct db *db, const struct migrate_target *to, const str
 		if (!col)
 			return err_set(err, ERR_FAIL, "column '%s.%s' is no longer there", to->name, to->columns[c]);
 		strv_add(&names, col->name);
-		if (one)
-			buf_addf(&sql, "maintkit_undo u%d STRAIGHT_JOIN ", c);
-		else
-			buf_addf(&sql, " LEFT JOIN maintkit_undo u%d", c);
-		if (one) {
-			migrate_sql_name(&sql, to->name);
-			buf_addf(&sql, " t ON t.`%s` = u%d.pk", to->pk, c);
-			buf_addf(&where, "u%d.run_id = %" PRId64 " AND u%d.batch = %" PRId64 " AND u%d.tab = %d AND u%d.col = %d AND u%d.kept = 0",
-				 c, to->run, c, to->batch, c, p->table, c, c, c);
-		} else {
-			buf_addf(&sql, " ON u%d.run_id = %" PRId64 " AND u%d.batch = %" PRId64 " AND u%d.tab = %d AND u%d.pk = t.`%s`"
-				 " AND u%d.col = %d AND u%d.kept = 0", c, to->run, c, to->batch, c, p->table, c, to->pk, c, c, c);
-			buf_addf(&where, "%su%d.pk IS NOT NULL", where.len ? " OR " : "", c);
+		if (c != driver) {
+			buf_addf(&sql, " LEFT JOIN maintkit_undo u%d ON u%d.pk = t.`%s` AND ", c, c, to->pk);
+			cells_of(to, p, c, &sql);
+			buf_addf(&any, "%su%d.pk IS NOT NULL", any.len ? " OR " : "", c);
 		}
 		buf_addf(&set, "%st.`%s` = ", set.len ? ", " : "", col->name);
-		if (!one)
+		if (c != driver)
 			buf_addf(&set, "IF(u%d.pk IS NULL, t.`%s`, ", c, col->name);
 		migrate_sql_unraw(value, col, to->charsets[c], &set);
-		if (!one)
+		if (c != driver)
 			buf_addc(&set, ')');
 	}
 	migrate_sql_keep("t", to->seen, &names, &set);
 	buf_addf(&sql, " SET %s WHERE ", set.p);
-	if (one)
-		buf_add(&sql, where.p, where.len);
+	if (driver)
+		cells_of(to, p, driver, &sql);
 	else
-		buf_addf(&sql, "t.`%s` BETWEEN %" PRId64 " AND %" PRId64 " AND (%s)", to->pk, p->lo, p->hi, where.p);
+		buf_addf(&sql, "t.`%s` BETWEEN %" PRId64 " AND %" PRId64 " AND (%s)", to->pk, p->lo, p->hi, any.p);
 	if (db_run(db, sql.p, NULL, 0, &done, err) < 0)
 		return -1;
 	*changed = (int64_t)done.affected;
 	return 0;
-}
-
-/* How many cells of one column wait. */
-static int count_cells(struct db *db, const struct migrate_target *to, int table, int column, int64_t *n, struct err *err)
-{
-	struct db_value v[] = { DBV_INT(to->run), DBV_INT(to->batch), DBV_INT(table), DBV_INT(column) };
-
-	return db_get_int(db, "SELECT COUNT(*) FROM maintkit_undo WHERE run_id = ? AND batch = ? AND tab = ? AND col = ? AND kept = 0",
-			  v, 4, n, err);
 }
 
 /* Every cell said must have become so; anything else is a fault of ours, and undone. */
@@ -271,24 +274,18 @@ static int expect(const struct migrate_target *to, int64_t changed, int64_t want
 
 static int apply_part(struct db *db, const struct migrate_target *to, const struct part *p, struct err *err)
 {
-	unsigned long long columns = p->columns & ~1ull;
-	int64_t changed, wanted;
+	int64_t changed;
+	int driver = 0;
 
-	if (!columns)
+	if (!p->rows)
 		return 0;
-	/* p->rows counts inserted rows too, which do not change here: column by column then. */
-	if (p->hi - p->lo < 4 * p->rows + 1000 && (columns & (columns - 1)) && columns == p->columns)
-		return set_columns(db, to, p, columns, &changed, err) < 0 ? -1 : expect(to, changed, p->rows, err);
-	for (int c = 1; c < to->n; c++) {
-		if (!(columns >> c & 1))
-			continue;
-		bool only = columns == 1ull << c;
-
-		wanted = p->cells;
-		if (set_columns(db, to, p, 1ull << c, &changed, err) < 0 ||
-		    (!only && count_cells(db, to, p->table, c, &wanted, err) < 0) || expect(to, changed, wanted, err) < 0)
+	for (int c = 1; c < to->n && !driver; c++)
+		driver = p->of[c] == p->rows ? c : 0;
+	if (driver || p->hi - p->lo < 4 * p->rows + 1000)
+		return set_columns(db, to, p, 1, to->n - 1, driver, &changed, err) < 0 ? -1 : expect(to, changed, p->rows, err);
+	for (int c = 1; c < to->n; c++)
+		if (p->of[c] && (set_columns(db, to, p, c, c, c, &changed, err) < 0 || expect(to, changed, p->of[c], err) < 0))
 			return -1;
-	}
 	return 0;
 }
 
@@ -298,7 +295,7 @@ int migrate_store_apply(struct db *db, const struct migrate_target *to, int tabl
 	size_t n;
 	int rc = 0;
 
-	if (read_parts(db, to->run, to->batch, table, &part, &n, err) < 0)
+	if (read_parts(db, to->run, to->batch, table, to->n, &part, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = apply_part(db, to, &part[i], err);
@@ -341,6 +338,20 @@ static int mark_inserted(struct migrate *m, int table, struct err *err)
 	return db_run(m->db, sql.p, NULL, 0, NULL, err);
 }
 
+/* One more than the most columns that the migration writes in a table. */
+static int columns_of(const struct migrate *m)
+{
+	int most = 1;
+
+	for (int i = 0; m->what->tables[i].name; i++) {
+		AUTO_STRV words = STRV_INIT;
+
+		strv_split(&words, m->what->tables[i].writes ? m->what->tables[i].writes : "", " ");
+		most = (int)words.n + 1 > most ? (int)words.n + 1 : most;
+	}
+	return most < COLUMNS_MAX ? most : COLUMNS_MAX;
+}
+
 static int apply_all(struct migrate *m, int64_t *cells, int64_t *inserted, struct err *err)
 {
 	struct part *part;
@@ -348,7 +359,7 @@ static int apply_all(struct migrate *m, int64_t *cells, int64_t *inserted, struc
 	int rc = 0;
 
 	*cells = *inserted = 0;
-	if (read_parts(m->db, m->store->run, m->store->batch, -1, &part, &n, err) < 0)
+	if (read_parts(m->db, m->store->run, m->store->batch, -1, columns_of(m), &part, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		AUTO_STRV words = STRV_INIT;

@@ -144,6 +144,24 @@ static int drain(MYSQL *my)
 	return more > 0 ? -1 : 0;
 }
 
+int db_settle(struct db *db, struct err *err)
+{
+	if (!db->sent)
+		return 0;
+	db->sent = false;
+	return mysql_read_query_result(db->my) ? db_error(db, err) : 0;
+}
+
+int db_send(struct db *db, const char *sql, size_t len, struct err *err)
+{
+	if (db_settle(db, err) < 0)
+		return -1;
+	if (mysql_send_query(db->my, sql, len))
+		return db_error(db, err);
+	db->sent = true;
+	return 0;
+}
+
 /* Text protocol: takes every kind of statement, prepared ones do not. */
 static int run_text(struct db *db, const char *sql, struct db_rows *rows, struct err *err)
 {
@@ -285,8 +303,10 @@ int db_run(struct db *db, const char *sql, const struct db_value *values, size_t
 	   struct db_rows *rows, struct err *err)
 {
 	CLEANUP(db_rows_release) struct db_rows own = DB_ROWS_INIT;
-	int rc;
+	int rc = db_settle(db, err);
 
+	if (rc < 0)
+		return rc;
 	rc = n ? run_bound(db, sql, values, n, &own, err) : run_text(db, sql, &own, err);
 	if (rows && rc == 0) {
 		db_rows_release(rows);

@@ -76,6 +76,10 @@ static inline const char *db_cell(const struct db_rows *r, size_t row, size_t co
  * rows may be NULL when the result does not matter. */
 int db_run(struct db *db, const char *sql, const struct db_value *values, size_t n,
 	   struct db_rows *rows, struct err *err) MUST_CHECK;
+/* Send a statement that returns no rows, and do not wait for its outcome. The next db_run() on this
+ * connection, and db_settle(), wait for it; if it failed, they fail with its error and do nothing else. */
+int db_send(struct db *db, const char *sql, size_t len, struct err *err) MUST_CHECK;
+int db_settle(struct db *db, struct err *err) MUST_CHECK;
 /* First cell of the first row as integer / string; no row or NULL: ERR_ABSENT. */
 int db_get_int(struct db *db, const char *sql, const struct db_value *values, size_t n,
 	       int64_t *out, struct err *err) MUST_CHECK;

@@ -10,6 +10,7 @@
 
 struct db {
 	MYSQL *my;
+	bool sent;		/* by db_send(), and its outcome not read yet */
 	char *node, *skipped;	/* NULL without a list of hosts; NULL when the first one answered */
 };
 
