@@ -8,13 +8,11 @@
  * Writes FILE.pgp, and exits 0 only when it is there, complete, and readable
  * by every recipient; else FILE.pgp is as it was before.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "../base/log.h"
@@ -90,45 +88,18 @@ static int open_source(struct job *j, struct err *err)
 	return 0;
 }
 
-/* Temporaries of runs that were killed are no longer locked by anybody. */
-static void sweep(int dir)
-{
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *e;
-
-	if (!d && copy >= 0)
-		close(copy);
-	while (d && (e = readdir(d))) {
-		if (strncmp(e->d_name, "." TEMP_OF ".maintkit-", sizeof("." TEMP_OF ".maintkit-") - 1) != 0)
-			continue;
-		AUTO_FD int fd = openat(dir, e->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-			unlinkat(dir, e->d_name, 0);
-	}
-	if (d)
-		closedir(d);
-}
-
 static int open_result(struct job *j, struct err *err)
 {
+	struct err why = ERR_INIT;
 	struct stat st;
 
 	if (fstatat(j->dir, j->result, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 		return err_set(err, ERR_FAIL, "'%s.pgp' is a directory", j->file);
-	sweep(j->dir);
-	j->temp = temp_name(TEMP_OF);
-	j->out = openat(j->dir, j->temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (j->out < 0) {
-		err_sys(err, errno, "make a file beside '%s'", j->file);
-		free(j->temp);
-		j->temp = NULL;
-		return -1;
-	}
-	if (flock(j->out, LOCK_EX | LOCK_NB) < 0)
-		return err_sys(err, errno, "lock a file beside '%s'", j->file);
-	return 0;
+	/* What a killed run left is in nobody's way but for its size. */
+	if (temp_sweep(j->dir, TEMP_OF, &why) < 0)
+		log_debug("%s", why.text);
+	j->out = temp_create(j->dir, TEMP_OF, &j->temp);
+	return j->out < 0 ? err_sys(err, errno, "make a file beside '%s'", j->file) : 0;
 }
 
 static int add_usable(struct job *j, struct pgp *p, const char *pattern, struct err *err)

@@ -2,13 +2,13 @@
 # proves: migrations with undo cost little more than the plain UPDATEs that do the same without, on the same server in the same run
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Environment: PATIENTS (roster, 100000), ARCHIVE (300000), NAMES (1000000). Promised: roster in 5 s, middle
-# names within 1.5 of the three UPDATEs of OSCAR's manual, memory < 64 MiB.
+# Environment: PATIENTS (roster, 100000), ARCHIVE (300000), NAMES (1000000), ROUNDS (2). Promised: both within 1.5
+# of the plain UPDATEs, for names the three of OSCAR's manual; memory < 64 MiB.
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
 mariadb_here || skip_all "$mariadb_why"
-PATIENTS=${PATIENTS:-100000} ARCHIVE=${ARCHIVE:-300000} NAMES=${NAMES:-1000000}
+PATIENTS=${PATIENTS:-100000} ARCHIVE=${ARCHIVE:-300000} NAMES=${NAMES:-1000000} rounds=${ROUNDS:-2}
 MARIADB_OPTIONS='--innodb-buffer-pool-size=1G --innodb-log-file-size=512M' mariadb_new || BAIL "no server"
 migrate_world
 mariadb_sql "SET GLOBAL sql_mode = ''"
@@ -39,28 +39,40 @@ roster_data() {
 	   INSERT INTO demographicArchive (demographic_no, last_name, first_name, sex, roster_status, provider_no, address, city)
 		SELECT 1 + n % $PATIENTS, CONCAT('Last', n), 'First', 'F', ELT(1 + n % 5, 'RO', 'RO', 'RO', 'TE', 'NR'), 100000 + n % 20, '12 Main Street', 'Hamilton' FROM numbers WHERE n <= $ARCHIVE"
 }
-roster_data
-read -r t m < <(ours run roster --without-backup bench)
-roster_data
-read -r rt _ < <(raw "UPDATE demographicArchive a JOIN demographic d ON d.demographic_no = a.demographic_no SET a.roster_enrolled_to = a.provider_no WHERE CAST(a.roster_status AS BINARY) IN ('RO','TE') AND LENGTH(a.provider_no) > 0 AND (a.roster_enrolled_to IS NULL OR LENGTH(a.roster_enrolled_to) = 0);" \
-	"UPDATE demographic SET roster_enrolled_to = provider_no WHERE CAST(roster_status AS BINARY) IN ('RO','TE') AND LENGTH(provider_no) > 0 AND (roster_enrolled_to IS NULL OR LENGTH(roster_enrolled_to) = 0);" \
-	"UPDATE demographic SET roster_termination_reason = '33' WHERE CAST(roster_status AS BINARY) IN ('TE') AND (roster_termination_reason IS NULL OR LENGTH(roster_termination_reason) = 0);")
-tell "roster, $PATIENTS patients and $ARCHIVE former states" "$t" "$m" "$rt"
-ok "roster in 5 s" awk "BEGIN { exit !($t <= 5) }"
+# Each side ROUNDS times, in turn; the best counts.
+best() { [ -n "${!1:-}" ] && awk "BEGIN { exit !(${!1} <= $2) }" || printf -v "$1" %s "$2"; }
+settle() { sync; sleep 1; }
+for ((i = 0; i < rounds; i++)); do
+	roster_data; settle
+	read -r rt _ < <(raw "UPDATE demographicArchive a JOIN demographic d ON d.demographic_no = a.demographic_no SET a.roster_enrolled_to = a.provider_no WHERE CAST(a.roster_status AS BINARY) IN ('RO','TE') AND LENGTH(a.provider_no) > 0 AND (a.roster_enrolled_to IS NULL OR LENGTH(a.roster_enrolled_to) = 0);" \
+		"UPDATE demographic SET roster_enrolled_to = provider_no WHERE CAST(roster_status AS BINARY) IN ('RO','TE') AND LENGTH(provider_no) > 0 AND (roster_enrolled_to IS NULL OR LENGTH(roster_enrolled_to) = 0);" \
+		"UPDATE demographic SET roster_termination_reason = '33' WHERE CAST(roster_status AS BINARY) IN ('TE') AND (roster_termination_reason IS NULL OR LENGTH(roster_termination_reason) = 0);")
+	best plain "$rt"
+	roster_data; settle
+	read -r t m < <(ours run roster --without-backup bench)
+	best mine "$t"
+done
+tell "roster, $PATIENTS patients and $ARCHIVE former states" "$mine" "$m" "$plain"
+ok "roster: not above 1.5 of the UPDATEs" awk "BEGIN { exit !($mine <= 1.5 * $plain) }"
+unset plain mine
 
 names_data() {
 	q "DELETE FROM demographicArchive; DELETE FROM demographic; DELETE FROM maintkit_undo; DELETE FROM maintkit_run" 2>/dev/null
 	q "INSERT INTO demographic (demographic_no, last_name, first_name, sex, lastUpdateDate, middleNames, address, city)
 		SELECT n, CONCAT('Last', n), ELT(1 + n % 4, 'Susan', 'Susan Ellen', 'Robert', 'Renée Zoë'), 'F', '2001-02-03', NULL, '12 Main Street', 'Hamilton' FROM numbers WHERE n <= $NAMES"
 }
-names_data
-read -r t m < <(ours run middle-names --without-backup bench)
+for ((i = 0; i < rounds; i++)); do
+	names_data; settle
+	read -r rt _ < <(raw "UPDATE demographic SET first_name = TRIM(first_name);" \
+		"UPDATE demographic SET middleNames = SUBSTRING_INDEX(first_name, ' ', -(LENGTH(first_name) - LENGTH(REPLACE(first_name, ' ', '')))) WHERE middleNames IS NULL OR middleNames = '';" \
+		"UPDATE demographic SET first_name = SUBSTRING_INDEX(first_name, ' ', 1);")
+	best plain "$rt"
+	names_data; settle
+	read -r t m < <(ours run middle-names --without-backup bench)
+	best mine "$t"
+done
 read -r ut um < <(ours undo middle-names)
-names_data
-read -r rt _ < <(raw "UPDATE demographic SET first_name = TRIM(first_name);" \
-	"UPDATE demographic SET middleNames = SUBSTRING_INDEX(first_name, ' ', -(LENGTH(first_name) - LENGTH(REPLACE(first_name, ' ', '')))) WHERE middleNames IS NULL OR middleNames = '';" \
-	"UPDATE demographic SET first_name = SUBSTRING_INDEX(first_name, ' ', 1);")
-tell "middle-names, $NAMES patients" "$t" "$m" "$rt"
-ok "middle names: not above 1.5 of the UPDATEs" awk "BEGIN { exit !($t <= 1.5 * $rt) }"
+tell "middle-names, $NAMES patients" "$mine" "$m" "$plain"
+ok "middle names: not above 1.5 of the UPDATEs" awk "BEGIN { exit !($mine <= 1.5 * $plain) }"
 note "its undo: $ut s and $um MiB"
 done_testing
