@@ -68,6 +68,7 @@ static const struct opt run_opts[] = {
 static const struct opt undo_opts[] = {
 	CONNECTION,
 	{ "online", 0, OPT_FLAG, &migrate_opts.online, NULL, "although the web application runs" },
+	{ "csv", 0, OPT_STRING, &migrate_opts.csv, "FILE", "write every cell that was left to FILE (mode 600)" },
 	{ "samples", 0, OPT_INT, &migrate_opts.samples, "N", "cells that were left to name, a table (default 5)" },
 	{ "wait", 0, OPT_INT, &migrate_opts.wait, "SECONDS", "for another run to end, or the server to come back (30)" },
 	{ 0 },

@@ -106,6 +106,20 @@ void migrate_sql_mark(const char *alias, const struct migrate_seen *seen, const 
 /* ---- migrate_change.c ---- */
 int migrate_flush(struct migrate *m, struct err *err) MUST_CHECK;	/* send the undo rows noted so far */
 
+/* ---- migrate_kept.c: what an undo has left, as a CSV file for a person to go through ---- */
+
+struct migrate_kept {
+	int64_t run;
+	int tab;
+	const char *name, *pk;
+	const struct strv *columns, *charsets;	/* by number, from 1; charset "-": no text */
+	const struct migrate_seen *seen;
+};
+/* Open --csv as m->store->csv, with its head. */
+int migrate_kept_open(struct migrate *m, struct err *err) MUST_CHECK;
+/* A row per cell: run, table, key, column, before, written, now (NULL: that, or the row is gone). */
+int migrate_kept_csv(struct migrate *m, const struct migrate_kept *k, struct err *err) MUST_CHECK;
+
 /* ---- migrate_ledger.c ---- */
 
 struct migrate_ledger;

@@ -429,6 +429,11 @@ static int print_kept(struct migrate *m, const struct past *p, struct buf *out, 
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct tab *t = &p->tab[i];
+		const struct migrate_kept kept = { .run = p->run, .tab = t->number, .name = t->name, .pk = t->pk, .columns = &t->columns,
+						   .charsets = &t->charsets, .seen = &t->seen };
+
+		if (m->store->csv && migrate_kept_csv(m, &kept, err) < 0)
+			return -1;
 		CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
 		struct db_value v[] = { DBV_INT(p->run), DBV_INT(t->number), DBV_INT(migrate_opts.samples) };
 
@@ -463,6 +468,8 @@ static int report(struct migrate *m, const struct db_rows *r, int64_t restored, 
 	struct json j = { .out = &out };
 
 	log_info("'%s' is undone: %" PRId64 " changes taken back, %" PRId64 " left because they were edited since", m->what->name, restored, kept);
+	if (kept && !migrate_opts.csv)
+		log_info("all of those: maintkit -p %s migrate undo %s --csv FILE", m->t->package, m->what->name);
 	if (!m->t->json)
 		return list->len ? tool_print(list, err) : 0;
 	json_object(&j, NULL);
@@ -474,6 +481,24 @@ static int report(struct migrate *m, const struct db_rows *r, int64_t restored, 
 	return tool_print(&out, err);
 }
 
+/* Of undos that have ended: what they left is still on record. */
+static int list_left(struct migrate *m, struct err *err)
+{
+	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
+	AUTO_BUF samples = BUF_INIT;
+
+	if (migrate_kept_open(m, err) < 0 ||
+	    (db_has_table(m->db, "maintkit_run", NULL) && list_runs(m, "'undone'", &r, err) < 0))
+		return -1;
+	for (size_t i = 0; i < r.rows; i++) {
+		CLEANUP(past_release) struct past p = { 0 };
+
+		if (read_past(m, strtoll(db_cell(&r, i, 0), NULL, 10), &p, err) < 0 || print_kept(m, &p, &samples, err) < 0)
+			return -1;
+	}
+	return migrate_csv_close(&m->store->csv, err);
+}
+
 static int undo(struct migrate *m, struct err *err)
 {
 	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
@@ -482,12 +507,16 @@ static int undo(struct migrate *m, struct err *err)
 
 	if (db_has_table(m->db, "maintkit_run", NULL) && list_runs(m, "'running', 'done', 'undoing'", &r, err) < 0)
 		return -1;
+	if (migrate_opts.csv && m->t->dry_run)
+		return err_set(err, ERR_USAGE, "--csv lists what an undo has left, which --dry-run cannot know");
 	if (!r.rows) {
 		log_info("'%s': there is nothing to undo", m->what->name);
-		return 0;
+		return migrate_opts.csv ? list_left(m, err) : 0;
 	}
 	if (m->t->dry_run)
 		return dry_undo(m, &r, err);
+	if (migrate_opts.csv && migrate_kept_open(m, err) < 0)
+		return -1;
 	if (migrate_policy_quiet(m, err) < 0 || migrate_connect_own(m, err) < 0 ||
 	    list_runs(m, "'running', 'done', 'undoing'", &r, err) < 0)
 		return -1;
@@ -499,6 +528,8 @@ static int undo(struct migrate *m, struct err *err)
 		restored += p.restored;
 		kept += p.kept;
 	}
+	if (m->store->csv && migrate_csv_close(&m->store->csv, err) < 0)
+		return -1;
 	return report(m, &r, restored, kept, &list, err);
 }
 

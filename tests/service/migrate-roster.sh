@@ -145,8 +145,13 @@ like "$err" "data migration roster was run" "with the reason"
 rc_is 0 "but not 18" guard check 18-7~928
 
 q "UPDATE demographic SET roster_enrolled_to = '777' WHERE demographic_no = 1; UPDATE demographic SET roster_enrolled_to = NULL WHERE demographic_no = 8"
-rc_is 0 "undo, two cells having been edited" migrate undo roster
+rc_is 2 "what will be left is not known before" migrate undo roster --dry-run --csv "$T/left.csv"
+rc_is 0 "undo, two cells having been edited" migrate undo roster --samples 1 --csv "$T/left.csv"
 like "$err" "25 changes taken back, 2 left" "says what it left"
+is "$(cat "$T/left.csv")" '"run","table","key","column","before","written","now"
+"1","demographic","1","roster_enrolled_to",\N,"101","777"
+"1","demographic","8","roster_enrolled_to",\N,"999998",\N' "all of it, with what was there, what was written and what is there now"
+is "$(stat -c %a "$T/left.csv")" 600 "for root only"
 like "$out" "left as it is: demographic 1 roster_enrolled_to" "and which"
 q "UPDATE demographic SET roster_enrolled_to = NULL WHERE demographic_no IN (1, 8)"
 tables_dump >"$T/now"
@@ -154,6 +159,8 @@ same "$T/now" "$T/before" "but for those, it is as before, byte for byte"
 rc_is 0 "the guard lets the old version in again" guard check 15-88~844
 rc_is 0 "undo again" migrate undo roster
 like "$err" "nothing to undo" "has nothing to do"
+rc_is 0 "what was left can be had later, too" migrate undo roster --csv "$T/later.csv"
+is "$(cut -d, -f1-6 "$T/later.csv")" "$(cut -d, -f1-6 "$T/left.csv")" "the same, with what is there by now"
 
 rc_is 0 "with choices" migrate run roster --without-backup "a test" --no-invented-reason --skip-blank-providers
 is "$(q "SELECT COUNT(*) FROM demographic WHERE roster_termination_reason = '33'")" 0 "no reason is invented"
