@@ -77,6 +77,8 @@ static int32_t fold(int32_t c)
 		return c + 32;
 	if (c >= 0xc0 && c <= 0xde && c != 0xd7)
 		return c + 32;
+	if (c == 0x130 || c == 0x131)
+		return c;	/* I with a dot and i without one are two letters, not one pair */
 	if ((c >= 0x100 && c <= 0x137) || (c >= 0x14a && c <= 0x177))
 		return c | 1;
 	if ((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e))

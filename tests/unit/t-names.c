@@ -69,6 +69,8 @@ static void splits(void **state UNUSED)
 		{ "Sue\xe2\x80\x8b" "Ellen", "", NAMES_KEEP, "Sue\xe2\x80\x8b" "Ellen", "" },	/* zero width: no separator */
 		/* another middle name */
 		{ "Sue Ellen", "Louise", NAMES_HOLD, "Sue", "Ellen Louise" },
+		{ "Sue İ", "ı", NAMES_HOLD, "Sue", "İ ı" },
+		{ "Sue ŁUKJA", "łukja", NAMES_WRITE, "Sue", "łukja" },
 		{ "Sue Ellen", "ELLEN", NAMES_WRITE, "Sue", "ELLEN" },
 		{ "Sue Zoë", "Anne ZOË May", NAMES_WRITE, "Sue", "Anne ZOË May" },
 		{ "Sue Ellen Kay", "kay", NAMES_WRITE, "Sue", "Ellen Kay" },
