@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <libxml/parser.h>
 #include <libxml/xmlschemas.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -225,6 +226,67 @@ static void on_doctype(void *arg, const xmlChar *name UNUSED, const xmlChar *pub
 	stop(r);
 }
 
+/* ---- memory ---- */
+
+/* libxml2 goes on after some failures to get memory as if nothing had been
+ * there, so what it made of the file must not be believed then. */
+static struct {
+	bool on, refused;
+	size_t used, most;
+} memory;
+
+static void give(void *p)
+{
+	memory.used += p ? malloc_usable_size(p) : 0;
+}
+
+static void take(void *p)
+{
+	size_t n = p ? malloc_usable_size(p) : 0;
+
+	memory.used -= n < memory.used ? n : memory.used;
+}
+
+static void *limited_realloc(void *old, size_t size)
+{
+	size_t had = old ? malloc_usable_size(old) : 0;
+	void *p = NULL;
+
+	if (memory.used - (had < memory.used ? had : memory.used) + size <= memory.most) {
+		take(old);
+		p = realloc(old, size);
+		give(p ? p : old);
+	}
+	memory.refused |= !p;
+	return p;
+}
+
+static void *limited_malloc(size_t size)
+{
+	return limited_realloc(NULL, size);
+}
+
+static void limited_free(void *p)
+{
+	take(p);
+	free(p);
+}
+
+static char *limited_strdup(const char *s)
+{
+	size_t n = strlen(s) + 1;
+	char *p = limited_malloc(n);
+
+	return p ? memcpy(p, s, n) : NULL;
+}
+
+void hrmxml_limit_memory(void)
+{
+	memory.on = true;
+	memory.most = SIZE_MAX;
+	xmlMemSetup(limited_free, limited_malloc, limited_realloc, limited_strdup);
+}
+
 /* ---- the schema ---- */
 
 struct hrmxml_schema {
@@ -295,7 +357,7 @@ static int next_bytes(void *arg, char *to, int room)
 	if (n < 0)
 		r->sys = errno;
 	r->total += n > 0 ? (uint64_t)n : 0;
-	if (r->total > HRMXML_MAX)
+	if (r->total > HRMXML_MAX || memory.refused)
 		return -1;
 	return (int)n;
 }
@@ -307,6 +369,8 @@ static int feed(struct reading *r, struct err *err)
 		return err_sys(err, r->sys, "cannot be read");
 	if (r->total > HRMXML_MAX)
 		return err_set(err, ERR_FAIL, "it is larger than %u MB", HRMXML_MAX >> 20);
+	if (memory.refused)
+		return err_set(err, ERR_FAIL, "a piece of it (a CDATA section, a comment, an attribute, a name) is too long to be held in memory");
 	if (!r->total)
 		return err_set(err, ERR_FAIL, "it is empty");
 	return r->ctxt->wellFormed && !r->doctype && !r->deep && !r->wrong_root ? 0 : parse_error(r, err);
@@ -344,12 +408,15 @@ int hrmxml_read(int fd, const struct hrmxml_schema *schema, struct hrm_report *o
 		return err_sys(err, errno, "cannot be read");
 	if (S_ISREG(st.st_mode) && st.st_size > (off_t)HRMXML_MAX)
 		return err_set(err, ERR_FAIL, "it is larger than %u MB", HRMXML_MAX >> 20);
+	memory.refused = false;
+	memory.most = memory.on ? memory.used + HRMXML_MEMORY : 0;
 	memset(&sax, 0, sizeof sax);
 	sax.initialized = XML_SAX2_MAGIC;
 	sax.startElementNs = on_start;
 	sax.endElementNs = on_end;
 	sax.characters = sax.ignorableWhitespace = sax.cdataBlock = on_text;
 	sax.internalSubset = on_doctype;
+	xmlSetGenericErrorFunc(NULL, quiet);	/* it tells a lack of memory there, whatever the options */
 	r.ctxt = xmlCreateIOParserCtxt(&sax, &r, next_bytes, NULL, &r, XML_CHAR_ENCODING_NONE);
 	if (!r.ctxt)
 		return err_set(err, ERR_FAIL, "out of memory");

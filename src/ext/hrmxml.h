@@ -7,8 +7,9 @@
  * Refused: a DOCTYPE (and with it every entity of one's own), elements more
  * than HRMXML_DEPTH deep, files above HRMXML_MAX, what is not well-formed or
  * not in the encoding that it declares. Text is streamed: a file of 12 MB
- * costs no more memory than a small one (one CDATA section, comment or
- * attribute of that size is held whole).
+ * costs no more memory than a small one. One CDATA section, comment or
+ * attribute is held whole; a reader has HRMXML_MEMORY for it, which is enough
+ * for a document of 12 MB in CDATA, and refuses the file that needs more.
  *
  * The files come from outside and lie where the web user can write, so a
  * program that is root opens them itself and has them parsed by readers:
@@ -24,6 +25,7 @@
 
 #define HRMXML_MAX (64u << 20)
 #define HRMXML_DEPTH 256
+#define HRMXML_MEMORY (24u << 20)
 #define HRMXML_VALIDATE_MAX (4u << 20)	/* larger files are not validated: a validator keeps whole values */
 
 struct hrmxml_schema;
@@ -35,6 +37,9 @@ void hrmxml_schema_free(struct hrmxml_schema *s);
 /* Read the report that fd holds, from its current position. ERR_FAIL with the
  * reason (no data of the file but names of elements and a line number). */
 int hrmxml_read(int fd, const struct hrmxml_schema *schema, struct hrm_report *out, struct err *err) MUST_CHECK;
+
+/* Before libxml2 is first used in this process: each file that is read has HRMXML_MEMORY and no more. */
+void hrmxml_limit_memory(void);
 
 /* ---- readers ---- */
 

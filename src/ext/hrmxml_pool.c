@@ -96,6 +96,7 @@ static int reader_main(void *arg, struct buf *out UNUSED, struct err *err)
 	uint64_t id;
 	int fd, rc = 0;
 
+	hrmxml_limit_memory();
 	xmlInitParser();
 	signal(SIGALRM, SIG_DFL);
 	schema = r->pool->schema ? hrmxml_schema_load(r->pool->schema) : NULL;

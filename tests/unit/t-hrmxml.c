@@ -309,6 +309,47 @@ static void pool_survives(void **state)
 	close(pipefd[1]);
 }
 
+/* What is held whole must fit into the memory of a reader; what comes after it is read as ever. */
+static void pool_memory(void **state)
+{
+	static const struct { const char *before, *after; unsigned mb; bool good; } pieces[] = {
+		{ "", "", 60, true }, { "<![CDATA[", "]]>", 12, true }, { "<![CDATA[", "]]>", 60, false },
+		{ "<d:Media x=\"", "\"/>", 1, true }, { "<d:Media x=\"", "\"/>", 60, false }, { "<?x ", "?>", 60, false },
+		{ "<", "/>", 60, false }, { "", "", 60, true },
+	};
+	struct hrmxml_options o = { .readers = 1 };
+	struct hrmxml_pool *p = NULL;
+	struct seen s = { 0 };
+	struct err e = ERR_INIT;
+	unsigned good = 0, bad = 0;
+	struct rusage used;
+
+	(void)state;
+	assert_int_equal(hrmxml_pool_open(&p, &o, on_done, &s, &e), 0);
+	for (unsigned i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+		AUTO_FREE char *start = xasprintf("%sname %u</d:Part></d:LastName></d:LegalName></Names></Demographics><ReportsReceived><Content>%s",
+						  head, i, pieces[i].before);
+		AUTO_FREE char *end = xasprintf("%s</Content></ReportsReceived></PatientRecord></OmdCds>", pieces[i].after);
+		AUTO_FREE char *text = xmalloc(((size_t)pieces[i].mb << 20) + 1);
+
+		memset(text, 'A', (size_t)pieces[i].mb << 20);
+		text[(size_t)pieces[i].mb << 20] = '\0';
+		assert_int_equal(hrmxml_pool_add(p, i, file_of(start, text, end), &e), 0);
+		assert_int_equal(hrmxml_pool_drain(p, &e), 0);
+		good += pieces[i].good;
+		bad += !pieces[i].good;
+		assert_int_equal(s.good, good);
+		assert_int_equal(s.bad, bad);
+		if (!pieces[i].good)
+			assert_non_null(strstr(s.last_why, "too long to be held in memory"));
+	}
+	hrmxml_pool_close(p);
+	getrusage(RUSAGE_CHILDREN, &used);
+#ifndef __SANITIZE_ADDRESS__
+	assert_true(used.ru_maxrss < 65536);
+#endif
+}
+
 static void pool_without_user(void **state)
 {
 	struct hrmxml_options o = { .readers = 1, .drop = true, .uid = 4000000, .gid = 4000000 };
@@ -325,6 +366,7 @@ static void pool_without_user(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pool_memory),	/* first: a reader begins with what we have used */
 		cmocka_unit_test(table), cmocka_unit_test(refused), cmocka_unit_test(large), cmocka_unit_test(long_value), cmocka_unit_test(schema),
 		cmocka_unit_test(pool), cmocka_unit_test(pool_survives), cmocka_unit_test(pool_without_user),
 	};
