@@ -97,8 +97,8 @@ static int look(struct migrate *m, struct err *err)
 	unnamed = strtoll(db_cell(&r, 0, 1), NULL, 10);
 	garbage = strtoll(db_cell(&r, 0, 2), NULL, 10);
 	untyped = strtoll(db_cell(&p, 0, 0), NULL, 10);
-	/* Whoever runs it again wants them tried again. */
-	m->need.needed = unnamed > (m->mode == MIGRATE_RUN ? 0 : left) || garbage > 0 || (migrate_opts.providers_only && all > 0);
+	/* Whoever runs it again wants every file read again. */
+	m->need.needed = m->mode == MIGRATE_RUN ? all > 0 : unnamed > left || garbage > 0;
 	m->need.rows = unnamed;
 	buf_addf(&m->need.evidence, "%" PRId64 " of %" PRId64 " hospital reports have no name yet", unnamed, all);
 	if (left && unnamed)

@@ -43,10 +43,13 @@ static int look(struct migrate *m, struct err *err)
 		return -1;
 	m->need.rows = old - copied;
 	m->need.needed = old > copied;
-	buf_addf(&m->need.evidence, "%" PRId64 " old forms, %" PRId64 " of them copied, %" PRId64 " half copied, %" PRId64
-		 " whose number a new form has taken%s", old, copied, half, other, ran ? "; OSCAR's page was run" : "");
+	buf_addf(&m->need.evidence, "%" PRId64 " old forms; the numbers of %" PRId64 " are in the new table, %" PRId64
+		 " of them with another patient's form; %" PRId64 " are half copied%s", old, copied, other, half, ran ? "; OSCAR's page was run" : "");
 	if (m->need.needed)
 		buf_adds(&m->need.warning, "this is not migrated here: use OSCAR's own page, with a backup, and look at these numbers again after it");
+	if (half || other)
+		buf_addf(&m->need.warning, "%sthat page passes over forms that are half copied or whose number is taken: look at those by hand",
+			 m->need.warning.len ? "; " : "");
 	return 0;
 }
 

@@ -55,6 +55,8 @@ static int look(struct view *v, struct tool *t, const char *name, struct err *er
 		v->state = "interrupted";
 	else if (has_run(v, "undoing"))
 		v->state = "undo interrupted";
+	else if (v->m.need.needed && !v->m.what->stages)
+		v->state = "due in the application";	/* detection only; the warning says what to do */
 	else if (v->m.need.needed)
 		v->state = has_run(v, "undone") && !has_run(v, "done") ? "undone" : has_run(v, "done") ? "due again" : "due";
 	else
