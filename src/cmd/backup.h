@@ -64,6 +64,11 @@ char *info_get(const struct buf *info, const char *key);
 /* Without its lines KEY=. */
 void info_remove(struct buf *info, const char *key);
 
+/* Attributes of an open file, ACLs with their entries in order, as the archive gives them back. */
+int backup_attrs_read(int fd, struct xattrs *attrs, struct err *err) MUST_CHECK;
+/* sha256 of all of them as 64 digits; "" when there are none. */
+void backup_attrs_sum(const struct xattrs *attrs, char hex[SHA256_HEX_SIZE]);
+
 /* A gpg directory of root's own, empty, in /run; gone with its agent after use.
  * It is locked, so those of runs that were killed are swept by the next. */
 struct scratch {
@@ -82,20 +87,21 @@ struct writer {
 	long long now;
 	struct sha256 hash;	/* of the file between begin and end */
 	unsigned char sum[SHA256_SIZE];	/* of the last file that has ended */
+	char attrs[SHA256_HEX_SIZE];	/* of that file's attributes, or "" */
 	struct progress progress;
 };
 /* Tell from now on how far it is: total bytes, about. */
 void writer_tell(struct writer *w, uint64_t total);
 /* End the line on a terminal. */
 void writer_told(const struct writer *w);
-/* A file whose bytes follow by writer_data(), exactly f->size of them. f->sha256 is filled in by end. */
-int writer_begin(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
+/* A file whose bytes follow by writer_data(), exactly f->size of them. f->sha256 and f->attrs are filled in by end. */
+int writer_begin(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err) MUST_CHECK;
 int writer_data(struct writer *w, const void *data, size_t len, struct err *err) MUST_CHECK;
 int writer_end(struct writer *w, struct manifest_file *f, struct err *err) MUST_CHECK;
 /* A file that is left to the base: f->sha256 as it has it. */
 int writer_based(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
 /* A directory or link. */
-int writer_node(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
+int writer_node(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err) MUST_CHECK;
 /* A small file of ours. */
 int writer_memory(struct writer *w, const char *path, const void *data, size_t len, struct err *err) MUST_CHECK;
 /* Put the manifest out when it is long enough, or when last. */

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 #include "../base/atomic.h"
+#include "../core/posixacl.h"
 #include "../ext/pgp.h"
 #include "backup.h"
 
@@ -60,6 +61,43 @@ void info_remove(struct buf *info, const char *key)
 	}
 	buf_reset(info);
 	buf_add(info, rest.p, rest.len);
+}
+
+int backup_attrs_read(int fd, struct xattrs *attrs, struct err *err)
+{
+	if (xattrs_read(fd, attrs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < attrs->n; i++) {
+		CLEANUP(posixacl_release) struct posixacl acl = POSIXACL_INIT;
+		struct xattr *x = &attrs->v[i];
+
+		if (strcmp(x->name, XATTR_ACL_ACCESS) != 0 && strcmp(x->name, XATTR_ACL_DEFAULT) != 0)
+			continue;
+		if (!posixacl_parse(&acl, x->value.p, x->value.len))
+			return err_set(err, ERR_FAIL, "an ACL of an unknown form");
+		buf_reset(&x->value);
+		posixacl_value(&acl, &x->value);
+	}
+	return 0;
+}
+
+void backup_attrs_sum(const struct xattrs *attrs, char hex[SHA256_HEX_SIZE])
+{
+	struct sha256 h;
+
+	hex[0] = '\0';
+	if (!attrs || !attrs->n)
+		return;
+	sha256_init(&h);
+	for (size_t i = 0; i < attrs->n; i++) {
+		const struct xattr *x = &attrs->v[i];
+		AUTO_FREE char *len = xasprintf("%zu", x->value.len);
+
+		sha256_update(&h, x->name, strlen(x->name) + 1);
+		sha256_update(&h, len, strlen(len) + 1);
+		sha256_update(&h, x->value.p, x->value.len);
+	}
+	sha256_final_hex(&h, hex);
 }
 
 const char *backup_dir(struct tool *t)

@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include "../base/mounts.h"
 #include "../base/temp.h"
+#include "../base/xattrs.h"
 #include "backup_restore.h"
 
 #define LOST_FOUND "lost+found"	/* the file system's own; an empty one is nobody's document */
@@ -213,9 +214,11 @@ static int copy_attributes(const struct exchange *x, int from, int to, struct er
 {
 	struct stat st;
 
+	AUTO_XATTRS attrs = XATTRS_INIT;
+
 	if (fstat(from, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0)
 		return err_sys(err, errno, "set owner and mode of '%s'", x->tree->path);
-	return 0;
+	return xattrs_read(from, &attrs, err) < 0 || xattrs_write(to, &attrs, err) < 0 ? -1 : 0;
 }
 
 /* An empty NAME.part, with the attributes of what is in use. */

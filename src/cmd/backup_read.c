@@ -252,8 +252,10 @@ static int take_member(struct reading *g, const struct archive_member *m, struct
 {
 	struct manifest_file f = { .path = m->path, .mode = m->mode, .uid = m->uid, .gid = m->gid, .mtime = m->mtime,
 				   .target = m->target, .size = m->size };
-	char hex[SHA256_HEX_SIZE];
+	char hex[SHA256_HEX_SIZE], attrs[SHA256_HEX_SIZE];
 
+	backup_attrs_sum(m->attrs, attrs);
+	f.attrs = *attrs ? attrs : NULL;
 	if (strcmp(m->path, MEMBER_COMPLETE) == 0 && end_dump(g, err) < 0)
 		return -1;
 	if (strncmp(m->path, MEMBER_MANIFEST, strlen(MEMBER_MANIFEST)) == 0)

@@ -117,7 +117,7 @@ static int note_file(struct walk *k, const struct manifest_file *f, const struct
 }
 
 /* A file that fits in memory: what is written is one state of it, if it holds still for a moment. */
-static int add_small(struct walk *k, int fd, struct stat *st, struct err *err)
+static int add_small(struct walk *k, int fd, struct stat *st, const struct xattrs *attrs, struct err *err)
 {
 	AUTO_BUF data = BUF_SECRET_INIT;
 	struct stat after = *st;
@@ -140,19 +140,19 @@ static int add_small(struct walk *k, int fd, struct stat *st, struct err *err)
 
 	f.changed = st->st_size > SMALL || n != st->st_size || !same(st, &after);
 	f.size = (uint64_t)n;
-	if (writer_begin(k->w, &f, err) < 0 || writer_data(k->w, data.p, (size_t)n, err) < 0)
+	if (writer_begin(k->w, &f, attrs, err) < 0 || writer_data(k->w, data.p, (size_t)n, err) < 0)
 		return -1;
 	explicit_bzero(data.p, (size_t)n);
 	return writer_end(k->w, &f, err) < 0 ? -1 : note_file(k, &f, st, err);
 }
 
-static int add_large(struct walk *k, int fd, const struct stat *st, struct err *err)
+static int add_large(struct walk *k, int fd, const struct stat *st, const struct xattrs *attrs, struct err *err)
 {
 	struct manifest_file f = describe(k, st);
 	struct stat after;
 	off_t at = 0;
 
-	if (writer_begin(k->w, &f, err) < 0)
+	if (writer_begin(k->w, &f, attrs, err) < 0)
 		return -1;
 	while (at < st->st_size) {
 		size_t want = st->st_size - at < CHUNK ? (size_t)(st->st_size - at) : CHUNK;
@@ -169,6 +169,14 @@ static int add_large(struct walk *k, int fd, const struct stat *st, struct err *
 	}
 	f.changed = fstat(fd, &after) < 0 || !same(st, &after);
 	return writer_end(k->w, &f, err) < 0 ? -1 : note_file(k, &f, st, err);
+}
+
+static int read_attrs(const struct walk *k, int fd, struct xattrs *attrs, struct err *err)
+{
+	if (backup_attrs_read(fd, attrs, err) == 0)
+		return 0;
+	err_prefix(err, "'%s'", k->path.p + strlen(MEMBER_FILES));
+	return -1;
 }
 
 static int add_file(struct walk *k, int dir, const char *name, struct err *err)
@@ -189,7 +197,11 @@ static int add_file(struct walk *k, int dir, const char *name, struct err *err)
 		f.sha256 = hex;
 		return based < 0 ? -1 : writer_based(k->w, &f, err);
 	}
-	return st.st_size <= SMALL ? add_small(k, fd, &st, err) : add_large(k, fd, &st, err);
+	AUTO_XATTRS attrs = XATTRS_INIT;
+
+	if (read_attrs(k, fd, &attrs, err) < 0)
+		return -1;
+	return st.st_size <= SMALL ? add_small(k, fd, &st, &attrs, err) : add_large(k, fd, &st, &attrs, err);
 }
 
 static int add_link(struct walk *k, int dir, const char *name, const struct stat *st, struct err *err)
@@ -203,7 +215,7 @@ static int add_link(struct walk *k, int dir, const char *name, const struct stat
 	struct manifest_file f = describe(k, st);
 
 	f.target = target;
-	return writer_node(k->w, &f, err);
+	return writer_node(k->w, &f, NULL, err);
 }
 
 static int walk_dir(struct walk *k, int fd, struct err *err);
@@ -212,12 +224,13 @@ static int add_dir(struct walk *k, int dir, const char *name, const struct stat 
 {
 	AUTO_FD int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct manifest_file f = describe(k, st);
+	AUTO_XATTRS attrs = XATTRS_INIT;
 
 	if (fd < 0)
 		return cannot_read(k, errno, err);
 	if (k->depth >= DEPTH_MAX)
 		return err_set(err, ERR_FAIL, "'%s' is nested deeper than %d directories", k->path.p + strlen(MEMBER_FILES), DEPTH_MAX);
-	if (!k->count_only && writer_node(k->w, &f, err) < 0)
+	if (!k->count_only && (read_attrs(k, fd, &attrs, err) < 0 || writer_node(k->w, &f, &attrs, err) < 0))
 		return -1;
 	k->depth++;
 	int rc = walk_dir(k, MOVE_FD(fd), err);

@@ -59,6 +59,21 @@ static int write_all(int fd, const unsigned char *p, size_t len, struct err *err
 	return 0;
 }
 
+/* Behind owner and mode: an ACL has the last word on the mode. */
+static int put_attrs(int fd, const struct archive_member *m, struct err *err)
+{
+	static bool told;
+	int lost = xattrs_write(fd, m->attrs, err);
+
+	if (lost < 0)
+		err_prefix(err, "'%s'", m->path);
+	else if (lost && !told) {
+		log_warn("the file system keeps no extended attributes or ACLs; '%s' has some in the backup, and others may", m->path);
+		told = true;
+	}
+	return lost < 0 ? -1 : 0;
+}
+
 static int put_file(int at, const char *name, struct reader *r, const struct archive_member *m, unsigned char *chunk,
 		    struct err *err)
 {
@@ -75,8 +90,12 @@ static int put_file(int at, const char *name, struct reader *r, const struct arc
 		}
 	if (n < 0)
 		return -1;
-	if (fchown(fd, (uid_t)m->uid, (gid_t)m->gid) < 0 || fchmod(fd, m->mode & 07777) < 0 || futimens(fd, times) < 0)
-		return err_sys(err, errno, "set owner, mode and time of '%s'", m->path);
+	if (fchown(fd, (uid_t)m->uid, (gid_t)m->gid) < 0 || fchmod(fd, m->mode & 07777) < 0)
+		return err_sys(err, errno, "set owner and mode of '%s'", m->path);
+	if (put_attrs(fd, m, err) < 0)
+		return -1;
+	if (futimens(fd, times) < 0)
+		return err_sys(err, errno, "set the time of '%s'", m->path);
 	return close(MOVE_FD(fd)) < 0 ? err_sys(err, errno, "close '%s'", m->path) : 0;
 }
 
@@ -88,7 +107,7 @@ static int put_dir(int at, const char *name, const struct archive_member *m, str
 
 	if (fd < 0 || fchown(fd, (uid_t)m->uid, (gid_t)m->gid) < 0 || fchmod(fd, m->mode & 07777) < 0)
 		return err_sys(err, errno, "set owner and mode of '%s'", m->path);
-	return 0;
+	return put_attrs(fd, m, err);
 }
 
 int unpack_member(int dir, const char *as, struct reader *r, const struct archive_member *m, unsigned char *chunk,

@@ -12,20 +12,22 @@
 #include "../ext/pgp.h"
 #include "backup.h"
 
-static int put_head(struct writer *w, const struct manifest_file *f, struct err *err)
+static int put_head(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err)
 {
 	struct archive_member m = {
 		.path = f->path, .target = f->target, .uid = f->uid, .gid = f->gid, .mtime = f->mtime, .size = f->size,
-		.mode = f->mode,
+		.mode = f->mode, .attrs = attrs,
 	};
+
+	backup_attrs_sum(attrs, w->attrs);
 
 	return archive_out_member(w->a, &m, err);
 }
 
-int writer_begin(struct writer *w, const struct manifest_file *f, struct err *err)
+int writer_begin(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err)
 {
 	sha256_init(&w->hash);
-	return put_head(w, f, err);
+	return put_head(w, f, attrs, err);
 }
 
 static double clock_now(void)
@@ -78,8 +80,9 @@ int writer_end(struct writer *w, struct manifest_file *f, struct err *err)
 	sha256_final(&w->hash, w->sum);
 	sha256_to_hex(w->sum, hex);
 	f->sha256 = hex;
+	f->attrs = *w->attrs ? w->attrs : NULL;
 	manifest_add(&w->m, f);
-	f->sha256 = NULL;
+	f->sha256 = f->attrs = NULL;
 	return writer_manifest(w, false, err);
 }
 
@@ -89,11 +92,14 @@ int writer_based(struct writer *w, const struct manifest_file *f, struct err *er
 	return writer_manifest(w, false, err);
 }
 
-int writer_node(struct writer *w, const struct manifest_file *f, struct err *err)
+int writer_node(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err)
 {
-	if (put_head(w, f, err) < 0)
+	struct manifest_file as = *f;
+
+	if (put_head(w, f, attrs, err) < 0)
 		return -1;
-	manifest_add(&w->m, f);
+	as.attrs = *w->attrs ? w->attrs : NULL;
+	manifest_add(&w->m, &as);
 	return writer_manifest(w, false, err);
 }
 
@@ -101,7 +107,7 @@ int writer_memory(struct writer *w, const char *path, const void *data, size_t l
 {
 	struct manifest_file f = { .path = path, .size = len, .mode = S_IFREG | 0600, .mtime = w->now };
 
-	if (writer_begin(w, &f, err) < 0 || writer_data(w, data, len, err) < 0)
+	if (writer_begin(w, &f, NULL, err) < 0 || writer_data(w, data, len, err) < 0)
 		return -1;
 	return writer_end(w, &f, err);
 }
@@ -117,7 +123,7 @@ int writer_manifest(struct writer *w, bool last, struct err *err)
 	snprintf(path, sizeof(path), MEMBER_MANIFEST "%06u", ++w->part);
 	struct manifest_file f = { .path = path, .size = w->m.part.len, .mode = S_IFREG | 0600, .mtime = w->now };
 
-	if (put_head(w, &f, err) < 0 || archive_out_data(w->a, w->m.part.p, w->m.part.len, err) < 0)
+	if (put_head(w, &f, NULL, err) < 0 || archive_out_data(w->a, w->m.part.p, w->m.part.len, err) < 0)
 		return -1;
 	buf_reset(&w->m.part);
 	return 0;

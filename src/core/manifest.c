@@ -9,6 +9,7 @@
 
 #define NOTES_MAX 100
 #define NUMBER 24
+#define STATE 8	/* field of a file that only the writer knows */
 
 void manifest_release(struct manifest *m)
 {
@@ -18,7 +19,7 @@ void manifest_release(struct manifest *m)
 static void format_file(struct manifest *m, const char *kind, const struct manifest_file *f, size_t fields)
 {
 	char size[NUMBER], mode[NUMBER], uid[NUMBER], gid[NUMBER], mtime[NUMBER];
-	const char *file[] = { kind, f->path, size, mode, uid, gid, mtime, f->sha256, f->changed ? "changed" : "" };
+	const char *file[] = { kind, f->path, size, mode, uid, gid, mtime, f->sha256, f->changed ? "changed" : "", f->attrs };
 
 	snprintf(size, sizeof(size), "%" PRIu64, f->size);
 	snprintf(mode, sizeof(mode), "%04o", f->mode & 07777u);
@@ -37,7 +38,7 @@ void manifest_add_based(struct manifest *m, const struct manifest_file *f)
 void manifest_add(struct manifest *m, const struct manifest_file *f)
 {
 	char mode[NUMBER], uid[NUMBER], gid[NUMBER], mtime[NUMBER];
-	const char *dir[] = { "dir", f->path, mode, uid, gid, mtime };
+	const char *dir[] = { "dir", f->path, mode, uid, gid, mtime, f->attrs };
 	const char *link[] = { "link", f->path, f->target };
 
 	snprintf(mode, sizeof(mode), "%04o", f->mode & 07777u);
@@ -47,9 +48,9 @@ void manifest_add(struct manifest *m, const struct manifest_file *f)
 	if (f->target)
 		record_format(&m->part, link, ARRAY_LEN(link));
 	else if (f->sha256)
-		format_file(m, "file", f, 9);
+		format_file(m, "file", f, f->attrs ? 10 : 9);
 	else
-		record_format(&m->part, dir, ARRAY_LEN(dir));
+		record_format(&m->part, dir, f->attrs ? 7 : 6);
 	m->totals.members++;
 	m->totals.bytes += f->sha256 ? f->size : 0;
 	m->totals.changed += f->changed;
@@ -118,27 +119,26 @@ static int check_totals(struct manifest_check *c, const struct strv *said, struc
 	return 0;
 }
 
-/* How many fields of a line must be equal on both sides; STATE is only the writer's to know. */
-static size_t compared(const struct strv *said)
+static const char *field(const struct strv *line, size_t i)
 {
-	return strcmp(said->v[0], "file") == 0 ? 8 : said->n;
+	return i < line->n ? line->v[i] : "";
 }
 
 static int check_line(struct manifest_check *c, const struct strv *said, size_t *pos, struct err *err)
 {
 	AUTO_STRV seen = STRV_INIT;
-	size_t n = compared(said);
+	bool file = strcmp(said->v[0], "file") == 0;
 
 	if (record_parse(c->seen.part.p, c->seen.part.len, pos, &seen) != RECORD_OK)
 		return err_set(err, ERR_FAIL, "'%s' is in the manifest and not in the archive", said->v[1]);
-	if (said->n < n || seen.n < n || strcmp(said->v[0], seen.v[0]) != 0 || strcmp(said->v[1], seen.v[1]) != 0)
+	if (said->n < (file ? 8u : 3u) || seen.n < 3 || strcmp(said->v[0], seen.v[0]) != 0 || strcmp(said->v[1], seen.v[1]) != 0)
 		return err_set(err, ERR_FAIL, "the archive has %s '%s' where the manifest has %s '%s'",
-			       seen.v[0], seen.v[1], said->v[0], said->v[1]);
-	for (size_t i = 2; i < n; i++)
-		if (strcmp(said->v[i], seen.v[i]) != 0)
+			       seen.v[0], field(&seen, 1), said->v[0], said->v[1]);
+	for (size_t i = 2; i < said->n || i < seen.n; i++)
+		if (!(file && i == STATE) && strcmp(field(said, i), field(&seen, i)) != 0)
 			return err_set(err, ERR_FAIL, "%s '%s' is not as it was: '%s' in the manifest, '%s' in the archive",
-				       said->v[0], said->v[1], said->v[i], seen.v[i]);
-	if (n == 8 && said->n > 8 && *said->v[8])
+				       said->v[0], said->v[1], field(said, i), field(&seen, i));
+	if (file && *field(said, STATE))
 		note(c, said->v[1], "was written to while it was read");
 	return 0;
 }

@@ -2,9 +2,11 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Lines of core/record.h:
- *	file PATH SIZE MODE UID GID MTIME SHA256 STATE	(STATE: "" or "changed": written to while it was read)
+ *	file PATH SIZE MODE UID GID MTIME SHA256 STATE [ATTRS]
+ *		STATE: "" or "changed", written to while it was read; ATTRS: sha256 of
+ *		its extended attributes and ACLs, when it has some
  *	base PATH SIZE MODE UID GID MTIME SHA256	(a file that is as it is in the backup that this one goes back to)
- *	dir PATH MODE UID GID MTIME
+ *	dir PATH MODE UID GID MTIME [ATTRS]
  *	link PATH TARGET
  *	table DATABASE NAME ROWS
  *	skipped PATH REASON
@@ -36,6 +38,7 @@ struct manifest_file {
 	const char *sha256;	/* NULL: a directory */
 	const char *target;	/* a symbolic link */
 	bool changed;
+	const char *attrs;	/* sha256 of the attributes; NULL: there are none */
 };
 
 struct manifest {

@@ -1,8 +1,7 @@
 /* Archives by libarchive: tar compressed by zstd, written to and read from descriptors as streams.
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * GNU tar's format, because it carries names as bytes (any encoding) and any
- * size, and every tar reads it. Plain "zstd -d | tar x" opens what is written
+ * core/tarhead.h has the format. Plain "zstd -d | tar x" opens what is written
  * here. Reading accepts what was written here and nothing else.
  */
 #ifndef MAINTKIT_ARCHIVE_H
@@ -11,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include "../base/buf.h"
+#include "../base/xattrs.h"
 
 struct archive_member {
 	const char *path;	/* relative, any bytes; reading: valid until the next member */
@@ -20,6 +19,7 @@ struct archive_member {
 	long uid, gid;
 	long long mtime;
 	uint64_t size;
+	const struct xattrs *attrs;	/* NULL: none; reading: valid until the next member */
 };
 
 struct archive_out;

@@ -77,8 +77,7 @@ CRASH_MAX=$(soak 250 10) ok "restore" crash_kill "$T/with" @DIR@ "$BIN/maintkit-
 cat >"$T/revert" <<-E
 	#!/bin/sh
 	case \$(cut -f 4 <"\$1/root/var/lib/maintkit/demo/restore" | head -n 1) in
-	reverted) exit 0 ;;
-	reverting) set -- "\$1" --continue ;;
+	reverting | reverted) set -- "\$1" --continue ;;
 	*) set -- "\$1" --revert ;;
 	esac
 	exec "$T/with" "\$1" "$BIN/maintkit-backup" --root "\$1/root" -p demo restore "\$2"

@@ -78,8 +78,7 @@ setup() { setup_stage restored "$1"; }
 cat >"$T/revert" <<-E
 	#!/bin/sh
 	case \$(cut -f 4 <"\$1/var/lib/maintkit/demo/restore" | head -n 1) in
-	reverted) exit 0 ;;
-	reverting) set -- "\$1" --continue ;;
+	reverting | reverted) set -- "\$1" --continue ;;
 	*) set -- "\$1" --revert ;;
 	esac
 	exec "$BIN/maintkit-backup" --root "\$1" -p demo restore "\$2"

@@ -8,7 +8,7 @@ build="build-essential debhelper pkg-config po-debconf zip
 	libarchive-dev libcmocka-dev libdpkg-dev libgpgme-dev libinih-dev libmariadb-dev
 	libmd-dev liboath-dev libqrencode-dev libxml2-dev libzstd-dev"
 test="mmdebstrap systemd-container iproute2 e2fsprogs strace util-linux zstd curl
-	git perl openssh-client netcat-openbsd faketime lsof dpkg-dev acl lintian mandoc piuparts autopkgtest unzip
+	git perl openssh-client netcat-openbsd faketime lsof dpkg-dev acl attr libarchive-tools lintian mandoc piuparts autopkgtest unzip
 	mariadb-server galera-4 rsync openjdk-17-jdk-headless oathtool zbar-tools imagemagick
 	gnupg gpg-agent paperkey pgpgpg clang libclang-rt-14-dev augeas-tools python3 openssl debconf"
 
