@@ -9,7 +9,7 @@ static const struct opt create_opts[] = {
 	{ "output", 'o', OPT_STRING, &backup_options.output, "FILE", "write to FILE instead of the backup directory" },
 	{ "recipient", 0, OPT_LIST, &backup_options.recipients, "FILE", "encrypt to the public key in FILE as well" },
 	{ "documents", 0, OPT_STRING, &backup_options.documents, "HOW",
-	  "full, or since: leave those to the last full backup that have not changed" },
+	  "full; since: leave those to the last full backup that have not changed; hardlink: only link to them" },
 	{ "if-patients", 0, OPT_FLAG, &backup_options.if_patients, NULL, "make one only if there is patient data" },
 	{ "for-upgrade", 0, OPT_FLAG, &backup_options.for_upgrade, NULL, "the same, and it is the way back of an upgrade" },
 	{ "level", 0, OPT_INT, &backup_options.level, "N", "with --for-upgrade: none is needed when the data has this level already" },

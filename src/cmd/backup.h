@@ -10,8 +10,9 @@
  * compressed by zstd, encrypted by gpg. Beside it lie NAME.tar.zst.gpg.sha256
  * (as sha256sum(1) reads it) and NAME.tar.zst.gpg.info (what "list" shows; no secret):
  *	created, package, version, database, schema_level, ...	as in the archive
- *	documents	full, or since: what has not changed is left to the full backup
- *			"base" (base-sha256) in the same directory
+ *	documents	full; since: what has not changed is left to the full backup
+ *			"base" (base-sha256) in the same directory; hardlink: they are
+ *			links in the directory NAME.tar.zst.gpg.documents
  *	files		how many documents there are
  *	purpose		hand, scheduled, upgrade, archive
  *	sha256, size, members, tables, rows, skipped, changed, recipient1 ...
@@ -29,26 +30,30 @@
 #include "../ext/archive.h"
 #include "../ext/db.h"
 #include "backup_index.h"
+#include "backup_links.h"
 #include "tool.h"
 
 #define BACKUP_FORMAT 1
 #define BACKUP_FORMAT_BASED 2	/* documents are left to another backup */
+#define BACKUP_FORMAT_LINKED 3	/* documents are hard links beside it */
 #define BACKUP_SUFFIX ".tar.zst.gpg"
 #define MEMBER_INFO "maintkit-backup"
 #define MEMBER_DATABASE "database/"
 #define MEMBER_COMPLETE "database/complete"	/* behind the last piece: the dump ended in order */
 #define MEMBER_FILES "files"
 #define MEMBER_MANIFEST "manifest/"
-#define BACKUP_LINKS ".documents"	/* directory beside a backup: documents as hard links */
 
 struct backup_options {
 	const char *output, *key, *to, *database, *documents, *reason;
 	struct strv recipients;
 	bool if_patients, for_upgrade, scheduled, archive, files_only, skip_unreadable, passphrase_stdin, recovery_stdin;
-	bool restore_test, confirm, renew, off, sql;
+	bool restore_test, confirm, renew, off, sql, accept_changed;
 	long level;	/* of the version that is coming; 0: not told */
 };
 extern struct backup_options backup_options;
+#define BACKUP_ACCEPT_OPT \
+	{ "accept-changed", 0, OPT_FLAG, &backup_options.accept_changed, NULL, \
+	  "documents that are hard links: also those that have changed since, as they are now" }
 /* Which secret opens a backup, in the table of a verb that reads one. */
 #define BACKUP_KEY_OPTS \
 	{ "key", 0, OPT_STRING, &backup_options.key, "FILE", "secret key to decrypt with; default: the clinic's" }, \
@@ -100,6 +105,10 @@ int writer_data(struct writer *w, const void *data, size_t len, struct err *err)
 int writer_end(struct writer *w, struct manifest_file *f, struct err *err) MUST_CHECK;
 /* A file that is left to the base: f->sha256 as it has it. */
 int writer_based(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
+/* A file that lies beside the backup: f->sha256 and f->attrs as it has them. */
+int writer_linked(struct writer *w, const struct manifest_file *f, struct err *err) MUST_CHECK;
+/* Bytes that were read and are not written. */
+void writer_passed(struct writer *w, size_t n);
 /* A directory or link. */
 int writer_node(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err) MUST_CHECK;
 /* A small file of ours. */
@@ -109,11 +118,14 @@ int writer_manifest(struct writer *w, bool last, struct err *err) MUST_CHECK;
 
 /* What is done about documents besides writing them; members may be NULL. */
 struct documents {
-	const struct index *base;	/* those that are in it unchanged are left to it */
-	struct index *fresh;		/* filled with those that are written */
+	struct index *base;		/* those that are in it unchanged are left to it */
+	const struct index *known;	/* another one, that may know the content of a file as it is now */
+	struct links *links;		/* they become links in there */
+	struct index *fresh;		/* filled with those that are written or linked */
 };
 struct tree_size {
-	uint64_t bytes, all, files;	/* all: of those in the base too */
+	uint64_t bytes, all, files;	/* all: of those in the base, and those that are linked, too */
+	uint64_t hashed;		/* that are read, but not written */
 };
 /* Everything below path (of the managed system) into the archive. What vanishes
  * meanwhile, and what is neither file, directory nor link, is named in the
@@ -126,8 +138,10 @@ int backup_tree(struct writer *w, struct tool *t, const char *path, const char *
  * not there comes back as it is. NULL: a link that does not lead to a directory,
  * or that somebody else than root made. */
 char *backup_real_tree(struct tool *t, const char *path, struct err *err) MUST_CHECK;
-/* Add up what is below path: bytes of what would be written when base (may be NULL) is there, of all, and the number of regular files. */
-int backup_tree_size(struct tool *t, const char *path, struct tree_size *size, const struct index *base, struct err *err) MUST_CHECK;
+/* Add up what is below path: bytes of what would be written, of all, and the number of regular files. d: as above; linked: they
+ * will be links. */
+int backup_tree_size(struct tool *t, const char *path, struct tree_size *size, const struct documents *d, bool linked,
+		     struct err *err) MUST_CHECK;
 
 /* The database: is there one, how large, how many patients. */
 struct backup_db {
@@ -181,6 +195,7 @@ int seal_work(void *arg, struct buf *out, struct err *err);
 /* ---- reading --------------------------------------------------------------- */
 struct reader {
 	struct archive_in *a;
+	int fd;			/* of a document beside the archive; -1: it is in the archive */
 	struct sha256 hash;
 	struct dumpscan *scan;	/* the member is a piece of the dump */
 };
@@ -201,6 +216,7 @@ struct backup_facts {
 	struct strv notes;
 	char sha256[SHA256_HEX_SIZE];
 	bool bad;	/* when reading failed: it is the file, not the key or this machine */
+	uint64_t changed_links;	/* documents beside it that are not as they were */
 };
 #define BACKUP_FACTS_INIT { .info = BUF_INIT }
 void backup_facts_release(struct backup_facts *f);
@@ -208,6 +224,21 @@ void backup_facts_release(struct backup_facts *f);
  * sink (may be NULL) gets the members as they come and must not keep what it
  * made when this fails. ERR_BACKEND: no secret key for it here. */
 int backup_read(struct tool *t, const char *file, const struct sink *sink, struct backup_facts *f, struct err *err) MUST_CHECK;
+
+/* Documents that are hard links beside the backup: read as the manifest names them, each a member for the sink. */
+struct beside {
+	const char *file;
+	const struct sink *sink;
+	struct backup_facts *facts;
+	struct links links;
+	unsigned char *chunk;
+	bool sink_failed;
+};
+void beside_release(struct beside *b);
+/* manifest_check's linked. */
+int beside_take(void *beside, const struct manifest_file *f, struct err *err);
+/* Were all of them as they should be? */
+int beside_end(const struct beside *b, struct err *err) MUST_CHECK;
 
 /* What a backup leaves to its base: told while it is read, then looked for
  * there. A backup "since" another is read like any other; its sink gets the

@@ -25,9 +25,10 @@
 #define LEVEL 3
 #define THREADS 1	/* hashing and encryption have theirs; more would not fit in 64 MiB */
 
-static int fill(struct making *p, struct tool *t, struct writer *w, struct index *fresh, struct err *err)
+static int fill(struct making *p, struct tool *t, struct writer *w, struct index *fresh, struct links *links, struct err *err)
 {
-	struct documents d = { .base = p->base ? &p->base_index : NULL, .fresh = fresh };
+	struct documents d = { .base = p->base ? &p->base_index : NULL, .known = p->known_fd >= 0 ? &p->known : NULL,
+			       .links = p->linked ? links : NULL, .fresh = fresh };
 
 	if (writer_memory(w, MEMBER_INFO, p->info.p, p->info.len, err) < 0)
 		return -1;
@@ -52,7 +53,7 @@ static int worse(struct userproc *u, struct buf *report, struct err *err)
 }
 
 static int write_archive(struct making *p, struct tool *t, int out, const struct scratch *home, struct writer *w,
-			 struct index *fresh, struct buf *report, struct err *err)
+			 struct index *fresh, struct links *links, struct buf *report, struct err *err)
 {
 	CLEANUP(userproc_stop) struct userproc u = USERPROC_INIT;
 	struct seal seal = { .out = out, .home = home->path, .to = p->to };
@@ -69,7 +70,7 @@ static int write_archive(struct making *p, struct tool *t, int out, const struct
 	close(seal.in);
 	if (rc < 0 || archive_out_open(&w->a, to, LEVEL, THREADS, err) < 0)
 		return -1;
-	rc = fill(p, t, w, fresh, err);
+	rc = fill(p, t, w, fresh, links, err);
 	mem_close_cleanup(&to);
 	return rc < 0 ? worse(&u, report, err) : userproc_wait(&u, report, err);
 }
@@ -100,6 +101,7 @@ static int publish(struct making *p, struct tool *t, const struct strv *sealed, 
 	info_add(&p->info, "rows", "%" PRIu64, n->rows);
 	info_add(&p->info, "skipped", "%" PRIu64, n->skipped);
 	info_add(&p->info, "based", "%" PRIu64, n->based);
+	info_add(&p->info, "linked", "%" PRIu64, n->linked);
 	info_add(&p->info, "changed", "%" PRIu64, n->changed);
 	for (size_t i = 2; i < sealed->n; i++) {
 		AUTO_FREE char *key = xasprintf("recipient%zu", i - 1);
@@ -119,6 +121,10 @@ static void report_made(const struct making *p, const struct strv *sealed, const
 		log_info("it can be opened with %s%s", strncmp(sealed->v[i], "recovery", 8) == 0 ? "the " : "key ", sealed->v[i]);
 	if (p->base)
 		log_info("%" PRIu64 " of %" PRIu64 " documents are left to '%s', which is needed with it", n->based, p->size.files, p->base);
+	if (p->linked)
+		log_warn("%" PRIu64 " documents are hard links in '%s" BACKUP_LINKS "', which belongs to it: a document that is written to "
+			 "in place from now on changes there too, which 'backup verify' finds, and a broken disk takes both", n->linked,
+			 p->output);
 	if (!p->db.exists)
 		log_warn("there was no database to put into it");
 	if (n->skipped || n->changed)
@@ -134,7 +140,7 @@ static int sweep(const struct root *root, const char *output, struct err *err)
 	AUTO_STRV names = STRV_INIT;
 	AUTO_FD int fd = path_open_dir(root, dir, 0, err);
 
-	if (fd < 0 || lock_fd(fd, dir, 1000, err) < 0 || path_list(root, dir, &names, err) < 0)
+	if (fd < 0 || links_sweep(dir, err) < 0 || lock_fd(fd, dir, 1000, err) < 0 || path_list(root, dir, &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < names.n; i++) {
 		char *mark = strstr(names.v[i], ".maintkit-");
@@ -176,6 +182,7 @@ static int make(struct making *p, struct tool *t, struct err *err)
 	CLEANUP(root_release) struct root real = ROOT_INIT;
 	CLEANUP(atomic_abort) struct atomic a = ATOMIC_INIT;
 	CLEANUP(atomic_abort) struct atomic index_file = ATOMIC_INIT;
+	CLEANUP(links_abort) struct links links = LINKS_INIT;
 	struct index fresh = INDEX_INIT;
 	CLEANUP(scratch_remove) struct scratch home = SCRATCH_INIT;
 	struct atomic_opts o = ATOMIC_OPTS_INIT;
@@ -194,8 +201,10 @@ static int make(struct making *p, struct tool *t, struct err *err)
 
 	if (indexed < 0)
 		return -1;
-	writer_tell(&w, p->bytes);
-	int rc = write_archive(p, t, a.fd, &home, &w, indexed ? &fresh : NULL, &report, err);
+	if (p->linked && links_begin(&links, p->output, err) < 0)
+		return -1;
+	writer_tell(&w, p->work);
+	int rc = write_archive(p, t, a.fd, &home, &w, indexed ? &fresh : NULL, &links, &report, err);
 
 	writer_told(&w);
 	archive_out_cleanup(&w.a);
@@ -204,10 +213,11 @@ static int make(struct making *p, struct tool *t, struct err *err)
 		return -1;
 	if (record_parse(report.p, report.len, &pos, &sealed) != RECORD_OK || sealed.n < 3)
 		return err_set(err, ERR_FAIL, "the encryption's report is damaged");
-	if ((indexed && end_index(&index_file, &fresh, sealed.v[0], err) < 0) ||
+	if ((p->linked && links_commit(&links, err) < 0) || (indexed && end_index(&index_file, &fresh, sealed.v[0], err) < 0) ||
 	    effect_intend(t->profile, &t->root, EFFECT_DATA, "backup", p->output, EFFECT_ABSENT, "", err) < 0 ||
 	    atomic_commit(&a, err) < 0)
 		return -1;
+	links_release(&links);
 	atomic_abort(&a);	/* gives the directory's lock back, for the files beside it */
 	if (publish(p, t, &sealed, &w.m.totals, err) < 0)
 		return -1;

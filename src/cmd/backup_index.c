@@ -2,11 +2,13 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
+#include "../base/log.h"
 #include "backup_index.h"
 
-#define MAGIC "maintkit index 1"
+#define MAGIC "maintkit index 2"
 #define SPARE 1000	/* files that come while the backup is made */
 
 struct head {
@@ -91,10 +93,19 @@ void index_slot_fill(struct index_slot *s, const char *path, const struct stat *
 		return;
 	const int64_t state[] = {
 		(int64_t)st->st_ino, st->st_size, st->st_mode, st->st_uid, st->st_gid,
-		st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_ctim.tv_sec, st->st_ctim.tv_nsec,
+		st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
 	};
 
 	half_sum(state, sizeof(state), s->state);
+	s->changed = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}
+
+void index_slot_attrs(struct index_slot *s, const char *sum)
+{
+	unsigned char half[INDEX_KEY];
+
+	half_sum(sum, strlen(sum), half);
+	memcpy(s->attrs, half, sizeof(s->attrs));
 }
 
 /* The slot of that path, or the free one where it belongs: 1 found, 0 free. */
@@ -131,6 +142,14 @@ int index_get(const struct index *x, const struct index_slot *s, struct index_sl
 int index_replace(struct index *x, uint64_t at, const struct index_slot *s, struct err *err)
 {
 	return write_at(x->fd, s, sizeof(*s), place(at), err);
+}
+
+void index_touch(struct index *x, uint64_t at, int64_t changed)
+{
+	struct err why = ERR_INIT;
+
+	if (write_at(x->fd, &changed, sizeof(changed), place(at) + (off_t)offsetof(struct index_slot, changed), &why) < 0)
+		log_debug("%s", why.text);
 }
 
 int index_put(struct index *x, const struct index_slot *s, struct err *err)

@@ -18,7 +18,7 @@ static void json_info(struct json *j, const struct buf *info, const char *key)
 static void list_json(struct json *j, const struct backup_item *i)
 {
 	static const char *const keys[] = { "created", "purpose", "package", "version", "database", "schema_level", "size", "tables",
-					    "rows", "members", "skipped", "changed", "documents", "base", "sha256", "verified",
+					    "rows", "members", "skipped", "changed", "documents", "linked", "base", "sha256", "verified",
 					    "verified_how", "failed", "failed_why", "recipient1", "recipient2", "recipient3" };
 
 	json_object(j, NULL);
@@ -82,6 +82,7 @@ static void list_line(struct buf *out, const struct backup_item *i)
 	AUTO_FREE char *created = info_get(&i->info, "created"), *version = info_get(&i->info, "version");
 	AUTO_FREE char *level = info_get(&i->info, "schema_level"), *size = info_get(&i->info, "size");
 	AUTO_FREE char *base = info_get(&i->info, "base"), *purpose = info_get(&i->info, "purpose");
+	AUTO_FREE char *linked = info_get(&i->info, "linked");
 	AUTO_BUF bytes = BUF_INIT, verified = BUF_INIT, keys = BUF_INIT;
 
 	if (!size) {
@@ -99,6 +100,8 @@ static void list_line(struct buf *out, const struct backup_item *i)
 		buf_addf(out, ", %s", purpose);
 	if (base)
 		buf_addf(out, ", with documents of %s", base);
+	if (linked && strcmp(linked, "0") != 0)
+		buf_addf(out, ", with %s documents as hard links beside it", linked);
 	buf_addc(out, '\n');
 }
 

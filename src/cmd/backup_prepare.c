@@ -27,6 +27,7 @@ void making_release(struct making *p)
 	free(p->output);
 	free(p->base);
 	mem_close_cleanup(&p->base_fd);
+	mem_close_cleanup(&p->known_fd);
 }
 
 /* Is path below (or the same as) one that is there already? */
@@ -103,7 +104,7 @@ static int has_patients(struct making *p, struct tool *t, struct err *err)
 
 		if (!tree)
 			return -1;
-		if (backup_tree_size(t, tree, &size, NULL, &why) < 0 && why.kind != ERR_ABSENT) {
+		if (backup_tree_size(t, tree, &size, NULL, false, &why) < 0 && why.kind != ERR_ABSENT) {
 			*err = why;
 			return -1;
 		}
@@ -213,26 +214,45 @@ static uint64_t free_bytes(const char *output, uint64_t *used)
 	return (uint64_t)v.f_bavail * v.f_frsize;
 }
 
-/* Is that one whole, in a state to go back to, and young enough? */
-static bool is_base(struct making *p, const struct backup_item *i, long days)
+/* The index beside a backup that is not known to be bad: 1 open. */
+static int open_index(const struct backup_item *i, struct index *x, int *keep)
 {
-	AUTO_FREE char *documents = info_get(&i->info, "documents"), *failed = info_get(&i->info, "failed");
-	AUTO_FREE char *sum = info_get(&i->info, "sha256"), *path = xasprintf("%s.index", i->file);
+	AUTO_FREE char *failed = info_get(&i->info, "failed"), *sum = info_get(&i->info, "sha256");
+	AUTO_FREE char *path = xasprintf("%s.index", i->file);
 	AUTO_FD int fd = -1;
 	struct err why = ERR_INIT;
 
-	if (!documents || strcmp(documents, "full") != 0 || failed || !sum || i->created < p->now - days * 86400LL)
-		return false;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (failed || !sum)
+		return 0;
+	fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 && errno == EROFS)
+		fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	int rc = index_open(&p->base_index, fd, sum, &why);
+		return 0;
+	int rc = index_open(x, fd, sum, &why);
 
 	if (rc <= 0) {
 		log_warn("'%s' does not belong to its backup or is damaged%s%s", path, rc < 0 ? ": " : "", rc < 0 ? why.text : "");
-		return false;
+		return 0;
 	}
-	p->base_fd = MOVE_FD(fd);
+	*keep = MOVE_FD(fd);
+	return 1;
+}
+
+static bool is_kind(const struct backup_item *i, const char *kind)
+{
+	AUTO_FREE char *documents = info_get(&i->info, "documents");
+
+	return documents && strcmp(documents, kind) == 0;
+}
+
+/* Is that one whole, in a state to go back to, and young enough? */
+static bool is_base(struct making *p, const struct backup_item *i, long days)
+{
+	AUTO_FREE char *sum = info_get(&i->info, "sha256");
+
+	if (!is_kind(i, "full") || i->created < p->now - days * 86400LL || !open_index(i, &p->base_index, &p->base_fd))
+		return false;
 	p->base = xstrdup(i->name);
 	info_add(&p->info, "base", "%s", i->name);
 	info_add(&p->info, "base-sha256", "%s", sum);
@@ -240,33 +260,74 @@ static bool is_base(struct making *p, const struct backup_item *i, long days)
 }
 
 /* The newest full backup that documents can be left to. */
-static int choose_base(struct making *p, struct tool *t, struct err *err)
+static int choose_base(struct making *p, struct tool *t, const struct backup_set *set, struct err *err)
 {
-	CLEANUP(backup_set_release) struct backup_set set = BACKUP_SET_INIT;
-	const char *how = backup_options.documents ? backup_options.documents :
-			  profile_get_or(t->profile, "backup", "documents", "full");
 	long days;
 
-	if (strcmp(how, "full") != 0 && strcmp(how, "since") != 0)
-		return err_set(err, ERR_USAGE, "documents '%s' is neither full nor since", how);
 	if (profile_int(t->profile, "backup", "full-every", 1, 3650, FULL_DAYS, &days, err) < 0)
 		return -1;
-	if (strcmp(how, "since") == 0) {
-		if (backup_set_load(&set, t, err) < 0)
+	for (size_t i = set->n; i-- > 0 && !p->base; )
+		if (is_base(p, &set->v[i], days))
+			log_info("documents that are in '%s' already are left to it", p->base);
+	if (!p->base)
+		log_info("there is no full backup of the last %ld days to go back to, so this one is full", days);
+	return 0;
+}
+
+/* A hard link leads to no other file system, and is no copy. */
+static int check_links(const struct making *p, struct tool *t, struct err *err)
+{
+	AUTO_FREE char *dir = path_dirname(p->output);
+	struct stat here, there;
+
+	if (backup_options.scheduled || backup_options.archive)
+		return err_set(err, ERR_POLICY, "documents as hard links are no copy, and lost when the disk is; a scheduled backup or an "
+			       "archive needs --documents=since or full");
+	if (stat(dir, &here) < 0)
+		return err_sys(err, errno, "'%s'", dir);
+	for (size_t i = 0; i < p->documents; i++) {
+		if (path_stat(&t->root, p->trees.v[i], &there, err) < 0)
 			return -1;
-		for (size_t i = set.n; i-- > 0 && !p->base; )
-			if (is_base(p, &set.v[i], days))
-				log_info("documents that are in '%s' already are left to it", p->base);
-		if (!p->base)
-			log_info("there is no full backup of the last %ld days to go back to, so this one is full", days);
+		if (here.st_dev != there.st_dev)
+			return err_set(err, ERR_FAIL, "'%s' lies on another file system than '%s', and a hard link cannot lead from one to the "
+				       "other; use --documents=since or full", p->trees.v[i], dir);
 	}
-	info_add(&p->info, "documents", "%s", p->base ? "since" : "full");
-	info_add(&p->info, "format", "%d", p->base ? BACKUP_FORMAT_BASED : BACKUP_FORMAT);
+	return 0;
+}
+
+/* What was asked for, else the profile's, which for an upgrade may be another. */
+static const char *documents_word(struct tool *t)
+{
+	const char *usual = profile_get_or(t->profile, "backup", "documents", "full");
+
+	if (backup_options.documents)
+		return backup_options.documents;
+	return backup_options.for_upgrade ? profile_get_or(t->profile, "backup", "upgrade-documents", usual) : usual;
+}
+
+static int choose_documents(struct making *p, struct tool *t, struct err *err)
+{
+	CLEANUP(backup_set_release) struct backup_set set = BACKUP_SET_INIT;
+	const char *how = documents_word(t);
+
+	p->linked = strcmp(how, "hardlink") == 0;
+	if (!p->linked && strcmp(how, "full") != 0 && strcmp(how, "since") != 0)
+		return err_set(err, ERR_USAGE, "documents '%s' is none of full, since, hardlink", how);
+	if ((p->linked && check_links(p, t, err) < 0) || (strcmp(how, "full") != 0 && backup_set_load(&set, t, err) < 0) ||
+	    (strcmp(how, "since") == 0 && choose_base(p, t, &set, err) < 0))
+		return -1;
+	/* A link changes the time of its file's inode; who made it knows the content. */
+	for (size_t i = set.n; i-- > 0 && p->known_fd < 0; )
+		if (is_kind(&set.v[i], "hardlink") || (p->linked && is_kind(&set.v[i], "full")))
+			open_index(&set.v[i], &p->known, &p->known_fd);
+	info_add(&p->info, "documents", "%s", p->linked ? "hardlink" : p->base ? "since" : "full");
+	info_add(&p->info, "format", "%d", p->linked ? BACKUP_FORMAT_LINKED : p->base ? BACKUP_FORMAT_BASED : BACKUP_FORMAT);
 	return 0;
 }
 
 static int measure(struct making *p, struct tool *t, struct err *err)
 {
+	struct documents d = { .base = p->base ? &p->base_index : NULL, .known = p->known_fd >= 0 ? &p->known : NULL };
 	struct tree_size other = { 0 };
 
 	for (size_t i = 0; i < p->trees.n; i++) {
@@ -274,11 +335,14 @@ static int measure(struct making *p, struct tool *t, struct err *err)
 		AUTO_FREE char *key = xasprintf("tree%zu", i + 1);
 		uint64_t before = size->all;
 
-		if (backup_tree_size(t, p->trees.v[i], size, p->base && i < p->documents ? &p->base_index : NULL, err) < 0)
+		bool document = i < p->documents;
+
+		if (backup_tree_size(t, p->trees.v[i], size, document ? &d : NULL, document && p->linked, err) < 0)
 			return -1;
 		info_add(&p->info, key, "%" PRIu64 " %s", size->all - before, p->trees.v[i]);
 	}
 	p->bytes = p->size.bytes + other.bytes + p->db.bytes;
+	p->work = p->bytes + p->size.hashed;
 	info_add(&p->info, "files", "%" PRIu64, p->size.files);
 	info_add(&p->info, "files_bytes", "%" PRIu64, p->size.all + other.all);	/* what a restore needs */
 	info_add(&p->info, "database_bytes", "%" PRIu64, p->db.bytes);
@@ -289,7 +353,7 @@ static int measure(struct making *p, struct tool *t, struct err *err)
 static int check_space(struct making *p, struct err *err)
 {
 	uint64_t used = UINT64_MAX, have = free_bytes(p->output, &used);
-	uint64_t need = SPARE + p->bytes - p->db.bytes + p->db.bytes / 3 + (p->base ? 0 : p->size.files * 100);
+	uint64_t need = SPARE + p->bytes - p->db.bytes + p->db.bytes / 3 + (p->base ? 0 : p->size.files * 130);
 
 	if (need <= have)
 		return 0;
@@ -318,5 +382,5 @@ int making_prepare(struct making *p, struct tool *t, struct err *err)
 			return due <= 0 ? due : -1;
 	}
 	return choose_recipients(p, t, err) < 0 || name_output(p, t, err) < 0 || choose_trees(p, t, err) < 0 ||
-	       describe(p, t, err) < 0 || choose_base(p, t, err) < 0 || measure(p, t, err) < 0 || check_space(p, err) < 0 ? -1 : 1;
+	       describe(p, t, err) < 0 || choose_documents(p, t, err) < 0 || measure(p, t, err) < 0 || check_space(p, err) < 0 ? -1 : 1;
 }

@@ -153,7 +153,10 @@ static int find_key(struct tool *t, struct unseal *u, struct buf *passphrase, st
 /* ---- our side: the archive ----------------------------------------------------- */
 ssize_t reader_read(struct reader *r, void *data, size_t len, struct err *err)
 {
-	ssize_t n = archive_in_read(r->a, data, len, err);
+	ssize_t n = r->a ? archive_in_read(r->a, data, len, err) : read(r->fd, data, len);
+
+	if (n < 0 && !r->a)
+		return err_sys(err, errno, "read a document beside the backup");
 
 	if (n > 0) {
 		sha256_update(&r->hash, data, (size_t)n);
@@ -170,6 +173,7 @@ struct reading {
 	char *database;
 	const struct sink *sink;
 	struct chain *chain;
+	struct beside beside;
 	struct backup_facts *facts;
 	unsigned char *chunk;
 	bool info_seen, dump_open, sink_failed;
@@ -215,11 +219,13 @@ static int check_info(struct reading *g, struct err *err)
 	AUTO_FREE char *base = info_get(&g->facts->info, "base");
 	int number = format ? atoi(format) : 0;
 
-	if (number != BACKUP_FORMAT && number != BACKUP_FORMAT_BASED)
+	if (number < BACKUP_FORMAT || number > BACKUP_FORMAT_LINKED)
 		return err_set(err, ERR_FAIL, "the backup has format %s, and this program reads up to format %d; "
-			       "use a newer maintkit", format ? format : "none", BACKUP_FORMAT_BASED);
+			       "use a newer maintkit", format ? format : "none", BACKUP_FORMAT_LINKED);
 	g->info_seen = true;
 	g->database = info_get(&g->facts->info, "database");
+	g->check.linked = beside_take;
+	g->check.linked_arg = &g->beside;
 	if (!base)
 		return 0;
 	if (!g->chain)
@@ -293,13 +299,14 @@ static int read_members(struct reading *g, int fd, struct err *err)
 		return -1;
 	if (g->dump_open)
 		return err_set(err, ERR_FAIL, "the dump has no end");
-	return manifest_check_end(&g->check, err);
+	return manifest_check_end(&g->check, err) < 0 || beside_end(&g->beside, err) < 0 ? -1 : 0;
 }
 
 static void reading_release(struct reading *g)
 {
 	archive_in_cleanup(&g->r.a);
 	manifest_check_release(&g->check);
+	beside_release(&g->beside);
 	dumpscan_release(&g->scan);
 	free(g->database);
 	free(g->chunk);
@@ -391,7 +398,7 @@ static int read_sealed(struct tool *t, const char *file, int in, struct unseal *
 	mem_close_cleanup(&from);
 	if (userproc_wait(&child, &hex, &gpg) < 0 && !gpg.kind)
 		err_set(&gpg, ERR_FAIL, "it cannot be decrypted");
-	return judge(file, &hex, &gpg, &ours, g->sink_failed, g->facts, err);
+	return judge(file, &hex, &gpg, &ours, g->sink_failed || g->beside.sink_failed, g->facts, err);
 }
 
 int backup_read_alone(struct tool *t, const char *file, const struct sink *sink, struct chain *c, struct backup_facts *f,
@@ -412,7 +419,8 @@ int backup_read_alone(struct tool *t, const char *file, const struct sink *sink,
 	if (have <= 0)
 		return have < 0 ? -1 : hash_only(in, file, f, err);
 	u.passphrase = passphrase.len ? passphrase.p : NULL;
-	CLEANUP(reading_release) struct reading g = { .check = MANIFEST_CHECK_INIT, .sink = sink, .chain = c, .facts = f };
+	CLEANUP(reading_release) struct reading g = { .check = MANIFEST_CHECK_INIT, .sink = sink, .chain = c, .facts = f,
+							 .beside = { .file = file, .sink = sink, .facts = f, .links = LINKS_INIT } };
 
 	g.chunk = xmalloc(CHUNK);
 	dumpscan_init(&g.scan, count_table, &g);

@@ -158,6 +158,7 @@ const struct opt restore_opts[] = {
 	{ "revert", 0, OPT_FLAG, &restore_options.revert, NULL, "put what was in use before back; again: the restored" },
 	{ "confirm", 0, OPT_FLAG, &restore_options.confirm, NULL, "all is well: drop what was in use before" },
 	{ "discard", 0, OPT_FLAG, &restore_options.discard, NULL, "drop what is not in use, also of an interrupted restore" },
+	BACKUP_ACCEPT_OPT,
 	BACKUP_KEY_OPTS,
 	{ 0 },
 };

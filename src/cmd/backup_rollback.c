@@ -16,7 +16,7 @@
 const struct opt rollback_opts[] = {
 	{ "deb", 0, OPT_STRING, &restore_options.deb, "FILE", "the older version's package" },
 	{ "yes", 'y', OPT_FLAG, &restore_options.yes, NULL, "do not ask" },
-	BACKUP_KEY_OPTS, { 0 },
+	BACKUP_ACCEPT_OPT, BACKUP_KEY_OPTS, { 0 },
 };
 
 /* ---- the package --------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ struct walk {
 	int depth;
 	unsigned char *chunk;
 	struct tree_size *count_only;	/* add sizes up instead of writing */
+	bool linked;			/* then: as links */
 	const struct documents *d;
 };
 
@@ -87,20 +88,21 @@ static ssize_t read_at(int fd, void *into, size_t want, off_t offset)
 	return (ssize_t)done;
 }
 
-/* Is the file in the base as it is now? 1 yes: hex is its content's sum. */
-static int is_in_base(struct walk *k, const struct stat *st, char hex[SHA256_HEX_SIZE], struct err *err)
+/* Does an index know the file as it is now? 1 yes, with its content's sum; 2 all but the inode's time of change fits, as when a
+ * link to it was made or removed; 0 no. */
+static int find_in(const struct index *x, const char *path, const struct stat *st, struct index_slot *there, uint64_t *at,
+		   struct err *err)
 {
-	struct index_slot want, there;
+	struct index_slot want;
 
-	if (!k->d || !k->d->base)
+	if (!x)
 		return 0;
-	index_slot_fill(&want, k->path.p, st);
-	int rc = index_get(k->d->base, &want, &there, NULL, err);
+	index_slot_fill(&want, path, st);
+	int rc = index_get(x, &want, there, at, err);
 
-	if (rc <= 0 || memcmp(want.state, there.state, INDEX_KEY) != 0)
+	if (rc <= 0 || memcmp(want.state, there->state, INDEX_KEY) != 0)
 		return rc < 0 ? -1 : 0;
-	sha256_to_hex(there.content, hex);
-	return 1;
+	return want.changed == there->changed ? 1 : 2;
 }
 
 /* What was written to a moment ago may change again within the file system's
@@ -112,10 +114,111 @@ static int note_file(struct walk *k, const struct manifest_file *f, const struct
 	if (!k->d || !k->d->fresh || f->changed || st->st_ctim.tv_sec >= time(NULL) - GRAIN_S || st->st_ctim.tv_sec < 0)
 		return 0;
 	index_slot_fill(&s, k->path.p, st);
+	index_slot_attrs(&s, k->w->attrs);
 	memcpy(s.content, k->w->sum, SHA256_SIZE);
 	return index_put(k->d->fresh, &s, err);
 }
 
+/* ---- left to the base, or linked ------------------------------------------------------------- */
+/* The content's sum without writing it, by an index that knows it, else by reading. 0: it does not hold still. */
+static int content_sum(struct walk *k, int fd, const struct stat *st, unsigned char sum[SHA256_SIZE], struct err *err)
+{
+	struct index_slot there;
+	struct sha256 h;
+	struct stat after;
+	off_t at = 0;
+	ssize_t n;
+	int known = find_in(k->d->known, k->path.p, st, &there, NULL, err);
+
+	if (known < 0)
+		return -1;
+	if (known == 1) {
+		memcpy(sum, there.content, SHA256_SIZE);
+		return 1;
+	}
+	sha256_init(&h);
+	while ((n = read_at(fd, k->chunk, CHUNK, at)) > 0) {
+		sha256_update(&h, k->chunk, (size_t)n);
+		writer_passed(k->w, (size_t)n);
+		at += n;
+	}
+	sha256_final(&h, sum);
+	return n == 0 && fstat(fd, &after) == 0 && same(st, &after) && at == st->st_size;
+}
+
+static struct manifest_file describe_sum(const struct walk *k, const struct stat *st, const char *hex, const char *attrs)
+{
+	struct manifest_file f = describe(k, st);
+
+	f.sha256 = hex;
+	f.attrs = *attrs ? attrs : NULL;
+	return f;
+}
+
+/* 1 it is left to the base, 0 it must be stored. */
+static int leave_to_base(struct walk *k, int fd, const struct stat *st, const struct xattrs *attrs, struct err *err)
+{
+	struct index_slot there, now = { .changed = 0 };
+	unsigned char sum[SHA256_SIZE];
+	char hex[SHA256_HEX_SIZE], attrs_sum[SHA256_HEX_SIZE];
+	uint64_t at;
+	int known = find_in(k->d->base, k->path.p, st, &there, &at, err);
+
+	if (known <= 0)
+		return known;
+	if (known == 2) {
+		backup_attrs_sum(attrs, attrs_sum);
+		index_slot_attrs(&now, attrs_sum);
+		if (memcmp(now.attrs, there.attrs, sizeof(now.attrs)) != 0)
+			return 0;
+		known = content_sum(k, fd, st, sum, err);
+		if (known <= 0 || memcmp(sum, there.content, SHA256_SIZE) != 0)
+			return known < 0 ? -1 : 0;
+		if (st->st_ctim.tv_sec < time(NULL) - GRAIN_S)	/* the next need not read it */
+			index_touch(k->d->base, at, (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec);
+	}
+	sha256_to_hex(there.content, hex);
+	struct manifest_file f = describe_sum(k, st, hex, "");
+
+	return writer_based(k->w, &f, err) < 0 ? -1 : 1;
+}
+
+/* The link itself changes the inode's time, so what is noted is what the file is behind it. */
+static int note_link(struct walk *k, const struct stat *st, const unsigned char sum[SHA256_SIZE], const char *attrs, struct err *err)
+{
+	struct index_slot s;
+
+	if (!k->d->fresh || st->st_ctim.tv_sec < 0)
+		return 0;
+	index_slot_fill(&s, k->path.p, st);
+	index_slot_attrs(&s, attrs);
+	memcpy(s.content, sum, SHA256_SIZE);
+	return index_put(k->d->fresh, &s, err);
+}
+
+/* 1 it is a link now, 0 it must be stored: what was written to a moment ago, or is being written to, is no state to link to. */
+static int link_file(struct walk *k, int fd, const struct stat *st, const struct xattrs *attrs, struct err *err)
+{
+	const char *path = k->path.p + strlen(MEMBER_FILES);
+	char hex[SHA256_HEX_SIZE], attrs_sum[SHA256_HEX_SIZE];
+	unsigned char sum[SHA256_SIZE];
+	struct stat after;
+	int rc = st->st_mtim.tv_sec >= time(NULL) - GRAIN_S ? 0 : content_sum(k, fd, st, sum, err);
+
+	if (rc > 0)
+		rc = links_put(k->d->links, path, fd, err);
+	if (rc <= 0)
+		return rc;
+	if (fstat(fd, &after) < 0 || !same(st, &after))
+		return links_drop(k->d->links, path, err);
+	backup_attrs_sum(attrs, attrs_sum);
+	sha256_to_hex(sum, hex);
+	struct manifest_file f = describe_sum(k, st, hex, attrs_sum);
+
+	return writer_linked(k->w, &f, err) < 0 || note_link(k, &after, sum, attrs_sum, err) < 0 ? -1 : 1;
+}
+
+/* ---- stored ------------------------------------------------------------------------------------ */
 /* A file that fits in memory: what is written is one state of it, if it holds still for a moment. */
 static int add_small(struct walk *k, int fd, struct stat *st, const struct xattrs *attrs, struct err *err)
 {
@@ -182,25 +285,22 @@ static int read_attrs(const struct walk *k, int fd, struct xattrs *attrs, struct
 static int add_file(struct walk *k, int dir, const char *name, struct err *err)
 {
 	AUTO_FD int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	AUTO_XATTRS attrs = XATTRS_INIT;
 	struct stat st;
+	int rc = 0;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return cannot_read(k, errno, err);
 	if (!S_ISREG(st.st_mode))
 		return cannot_read(k, ENOENT, err);
-	char hex[SHA256_HEX_SIZE];
-	int based = is_in_base(k, &st, hex, err);
-
-	if (based) {
-		struct manifest_file f = describe(k, &st);
-
-		f.sha256 = hex;
-		return based < 0 ? -1 : writer_based(k->w, &f, err);
-	}
-	AUTO_XATTRS attrs = XATTRS_INIT;
-
 	if (read_attrs(k, fd, &attrs, err) < 0)
 		return -1;
+	if (k->d && k->d->base)
+		rc = leave_to_base(k, fd, &st, &attrs, err);
+	else if (k->d && k->d->links)
+		rc = link_file(k, fd, &st, &attrs, err);
+	if (rc)
+		return rc < 0 ? -1 : 0;
 	return st.st_size <= SMALL ? add_small(k, fd, &st, &attrs, err) : add_large(k, fd, &st, &attrs, err);
 }
 
@@ -253,13 +353,19 @@ static bool is_runtime_only(const char *name, const struct stat *st)
 
 static int count(struct walk *k, const struct stat *st, struct err *err)
 {
-	char hex[SHA256_HEX_SIZE];
-	int based = S_ISREG(st->st_mode) ? is_in_base(k, st, hex, err) : 0;
+	uint64_t size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
+	struct index_slot there;
+	int based = 0, known = 0;
 
-	k->count_only->all += S_ISREG(st->st_mode) ? (uint64_t)st->st_size + 512 : 512;
+	if (S_ISREG(st->st_mode) && k->d)
+		based = find_in(k->d->base, k->path.p, st, &there, NULL, err);
+	if (based >= 0 && (based == 2 || (k->linked && size)))
+		known = find_in(k->d->known, k->path.p, st, &there, NULL, err);
+	k->count_only->all += size + 512;
 	k->count_only->files += S_ISREG(st->st_mode);
-	k->count_only->bytes += S_ISREG(st->st_mode) && !based ? (uint64_t)st->st_size + 512 : 512;
-	return based < 0 ? -1 : 0;
+	k->count_only->bytes += based || k->linked ? 512 : size + 512;
+	k->count_only->hashed += (based == 2 || k->linked) && known != 1 ? size : 0;
+	return based < 0 || known < 0 ? -1 : 0;
 }
 
 static int add_entry(struct walk *k, int dir, const char *name, struct err *err)
@@ -352,10 +458,10 @@ int backup_tree(struct writer *w, struct tool *t, const char *path, const char *
 	return walk_from(&k, path, err);
 }
 
-int backup_tree_size(struct tool *t, const char *path, struct tree_size *size, const struct index *base, struct err *err)
+int backup_tree_size(struct tool *t, const char *path, struct tree_size *size, const struct documents *d, bool linked,
+		     struct err *err)
 {
-	struct documents d = { .base = base };
-	struct walk k = { .t = t, .path = BUF_INIT, .count_only = size, .d = &d };
+	struct walk k = { .t = t, .path = BUF_INIT, .count_only = size, .linked = linked, .d = d };
 
 	return walk_from(&k, path, err);
 }

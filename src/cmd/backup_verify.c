@@ -50,6 +50,7 @@ static void print_json(struct buf *out, const char *file, const struct backup_fa
 	json_int(&j, "bytes", (int64_t)f->totals.bytes);
 	json_string(&j, "base", base);
 	json_int(&j, "based", (int64_t)f->totals.based);
+	json_int(&j, "linked", (int64_t)f->totals.linked);
 	json_string(&j, "restore_test", test->len ? test->p : NULL);
 	json_array(&j, "notes");
 	for (size_t i = 0; i < f->notes.n; i++)
@@ -66,6 +67,8 @@ static void print_text(struct buf *out, const char *file, const struct backup_fa
 
 	if (base)
 		buf_addf(out, "    and %" PRIu64 " documents that are in %s, whole too\n", f->totals.based, base);
+	if (f->totals.linked)
+		buf_addf(out, "    and %" PRIu64 " documents that are hard links in %s" BACKUP_LINKS ", as they were\n", f->totals.linked, file);
 	if (test->len)
 		buf_addf(out, "    %s\n", test->p);
 	for (size_t i = 0; i < f->notes.n; i++)

@@ -92,6 +92,17 @@ int writer_based(struct writer *w, const struct manifest_file *f, struct err *er
 	return writer_manifest(w, false, err);
 }
 
+int writer_linked(struct writer *w, const struct manifest_file *f, struct err *err)
+{
+	manifest_add_linked(&w->m, f);
+	return writer_manifest(w, false, err);
+}
+
+void writer_passed(struct writer *w, size_t n)
+{
+	tell(w, n);
+}
+
 int writer_node(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err)
 {
 	struct manifest_file as = *f;

@@ -1,8 +1,10 @@
 /* The list of what a backup holds: written beside the data, compared when it is read back.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "manifest.h"
 #include "record.h"
@@ -19,7 +21,9 @@ void manifest_release(struct manifest *m)
 static void format_file(struct manifest *m, const char *kind, const struct manifest_file *f, size_t fields)
 {
 	char size[NUMBER], mode[NUMBER], uid[NUMBER], gid[NUMBER], mtime[NUMBER];
-	const char *file[] = { kind, f->path, size, mode, uid, gid, mtime, f->sha256, f->changed ? "changed" : "", f->attrs };
+	bool state = strcmp(kind, "file") == 0;
+	const char *file[] = { kind, f->path, size, mode, uid, gid, mtime, f->sha256,
+			       !state ? f->attrs : f->changed ? "changed" : "", f->attrs };
 
 	snprintf(size, sizeof(size), "%" PRIu64, f->size);
 	snprintf(mode, sizeof(mode), "%04o", f->mode & 07777u);
@@ -33,6 +37,12 @@ void manifest_add_based(struct manifest *m, const struct manifest_file *f)
 {
 	format_file(m, "base", f, 8);
 	m->totals.based++;
+}
+
+void manifest_add_linked(struct manifest *m, const struct manifest_file *f)
+{
+	format_file(m, "linked", f, f->attrs ? 9 : 8);
+	m->totals.linked++;
 }
 
 void manifest_add(struct manifest *m, const struct manifest_file *f)
@@ -77,13 +87,13 @@ void manifest_add_skipped(struct manifest *m, const char *path, const char *reas
 
 static void format_end(struct buf *out, const struct manifest_totals *t)
 {
-	char n[6][NUMBER];
-	const uint64_t v[6] = { t->members, t->bytes, t->tables, t->rows, t->skipped, t->based };
-	const char *fields[] = { "end", n[0], n[1], n[2], n[3], n[4], n[5] };
+	char n[7][NUMBER];
+	const uint64_t v[7] = { t->members, t->bytes, t->tables, t->rows, t->skipped, t->based, t->linked };
+	const char *fields[] = { "end", n[0], n[1], n[2], n[3], n[4], n[5], n[6] };
 
 	for (size_t i = 0; i < ARRAY_LEN(v); i++)
 		snprintf(n[i], sizeof(n[i]), "%" PRIu64, v[i]);
-	record_format(out, fields, t->based ? 7 : 6);
+	record_format(out, fields, t->linked ? 8 : t->based ? 7 : 6);
 }
 
 void manifest_finish(struct manifest *m)
@@ -151,6 +161,31 @@ static int take_based(struct manifest_check *c, const struct strv *said, struct 
 	return c->based ? c->based(c->arg, said->v[1], said->v[7], err) : 0;
 }
 
+static bool take_number(const char *text, int base, long long *n)
+{
+	char *end;
+
+	errno = 0;
+	*n = strtoll(text, &end, base);
+	return end != text && !*end && !errno;
+}
+
+static int take_linked(struct manifest_check *c, const struct strv *said, struct err *err)
+{
+	long long size, mode, uid, gid;
+	struct manifest_file f = { .path = said->v[1], .sha256 = said->n > 7 ? said->v[7] : "", .attrs = said->n > 8 ? said->v[8] : NULL };
+
+	if (said->n < 8 || said->n > 9 || !take_number(said->v[2], 10, &size) || size < 0 || !take_number(said->v[3], 8, &mode) ||
+	    !take_number(said->v[4], 10, &uid) || !take_number(said->v[5], 10, &gid) || !take_number(said->v[6], 10, &f.mtime))
+		return err_set(err, ERR_FAIL, "a line of the manifest is malformed");
+	f.size = (uint64_t)size;
+	f.mode = (unsigned)mode & 07777;
+	f.uid = (long)uid;
+	f.gid = (long)gid;
+	c->seen.totals.linked++;
+	return c->linked ? c->linked(c->linked_arg, &f, err) : 0;
+}
+
 int manifest_check_part(struct manifest_check *c, const void *data, size_t len, struct err *err)
 {
 	AUTO_STRV said = STRV_INIT;
@@ -166,6 +201,9 @@ int manifest_check_part(struct manifest_check *c, const void *data, size_t len, 
 			note(c, said.v[1], said.n > 2 ? said.v[2] : "skipped");
 		} else if (strcmp(said.v[0], "base") == 0) {
 			if (take_based(c, &said, err) < 0)
+				return -1;
+		} else if (strcmp(said.v[0], "linked") == 0) {
+			if (take_linked(c, &said, err) < 0)
 				return -1;
 		} else if (strcmp(said.v[0], "end") == 0) {
 			if (check_totals(c, &said, err) < 0)

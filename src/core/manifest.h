@@ -6,11 +6,12 @@
  *		STATE: "" or "changed", written to while it was read; ATTRS: sha256 of
  *		its extended attributes and ACLs, when it has some
  *	base PATH SIZE MODE UID GID MTIME SHA256	(a file that is as it is in the backup that this one goes back to)
+ *	linked PATH SIZE MODE UID GID MTIME SHA256 [ATTRS]	(a file whose content is a hard link beside the archive)
  *	dir PATH MODE UID GID MTIME [ATTRS]
  *	link PATH TARGET
  *	table DATABASE NAME ROWS
  *	skipped PATH REASON
- *	end MEMBERS BYTES TABLES ROWS SKIPPED [BASED]
+ *	end MEMBERS BYTES TABLES ROWS SKIPPED [BASED [LINKED]]
  * in parts, each directly behind the members it describes, so that neither
  * side keeps more than one part in memory however many files there are. An
  * archive without the "end" line is not whole.
@@ -27,6 +28,7 @@
 struct manifest_totals {
 	uint64_t members, bytes, tables, rows, skipped, changed;
 	uint64_t based;		/* files that are in the base */
+	uint64_t linked;	/* files that are hard links beside the archive */
 };
 
 struct manifest_file {
@@ -50,6 +52,8 @@ void manifest_release(struct manifest *m);
 void manifest_add(struct manifest *m, const struct manifest_file *f);
 /* A file whose content is in the base: f->sha256 says which. */
 void manifest_add_based(struct manifest *m, const struct manifest_file *f);
+/* A file whose content lies beside the archive. */
+void manifest_add_linked(struct manifest *m, const struct manifest_file *f);
 void manifest_add_table(struct manifest *m, const char *database, const char *table, uint64_t rows);
 void manifest_add_skipped(struct manifest *m, const char *path, const char *reason);
 /* The last line, into the last part. */
@@ -62,7 +66,9 @@ struct manifest_check {
 	bool ended;
 	/* May be NULL: a file that is to be taken from the base. */
 	int (*based)(void *arg, const char *path, const char *sha256, struct err *err);
-	void *arg;
+	/* May be NULL: a file that is to be taken from beside the archive. */
+	int (*linked)(void *arg, const struct manifest_file *f, struct err *err);
+	void *arg, *linked_arg;
 };
 #define MANIFEST_CHECK_INIT { .seen = MANIFEST_INIT }
 void manifest_check_release(struct manifest_check *c);

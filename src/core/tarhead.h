@@ -12,7 +12,6 @@
 #define MAINTKIT_TARHEAD_H
 
 #include <stdint.h>
-#include <sys/types.h>
 #include "../base/buf.h"
 
 #define TAR_BLOCK 512

@@ -39,7 +39,7 @@ observe() {
 	file=$(names "$1" | tail -n 1)
 	whole "$file" >/dev/null 2>&1 && echo "good"
 	sed -n -e 's/^\(tables\|rows\|members\|skipped\|changed\)=/&/p' "$file.info"
-	find "$1/root/var/backups/demo" -printf '%f\n' | sed 's/[0-9]\{8\}T[0-9]\{6\}Z/TIME/' | LC_ALL=C sort -u
+	find "$1/root/var/backups/demo" -printf '%P\n' | sed 's/[0-9]\{8\}T[0-9]\{6\}Z/TIME/' | LC_ALL=C sort -u
 	find "$1/root/run" "$1/root/tmp" -mindepth 1 -printf '%P\n'
 	ls "$1/root/var/lib/maintkit/demo/pending" 2>&1 | sed "s,$1,,"
 }
@@ -48,6 +48,8 @@ soak() { if [ -n "${SOAK:-}" ]; then echo "$1"; else echo "$2"; fi; }
 export CRASH_TIMEOUT=60 CRASH_STDOUT=no
 create=("$BIN/maintkit-backup" --root @DIR@/root -p demo create)
 CRASH_MAX=${CRASH_POINTS:-$(soak 300 20)} ok "a kill" crash_kill "${create[@]}"
+find "$world/var/lib/demo/documents" -type f -exec touch -d '1 hour ago' {} +
+CRASH_MAX=$(soak 300 12) ok "a kill, documents as hard links" crash_kill "${create[@]}" --documents=hardlink
 # gpg waits for ever for a lock that it cannot make in its private directory in /run, and a socket is no disk.
 CRASH_SKIP='-gnupg\.|socket:' CRASH_MAX=$(soak 60 3) CRASH_ERRORS=$(soak "ENOSPC+ EIO" ENOSPC+) ok "a full disk, a broken one" crash_fault "${create[@]}"
 is "$(find "$world/var/backups" -mindepth 1)" "" "nothing was done elsewhere"

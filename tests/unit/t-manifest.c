@@ -76,6 +76,72 @@ static void differs(void **state)
 	}
 }
 
+static void attributes(void **state)
+{
+	struct manifest_file with = file, other = file;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	with.attrs = SUM;
+	assert_int_equal(compare(&with, true, &err), -1);	/* some where there were none */
+	other.attrs = "f" SUM;
+	struct manifest written = MANIFEST_INIT;
+	const struct manifest_file *seen[] = { &with, &other, &file };
+
+	fill(&written, &with);
+	manifest_finish(&written);
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++) {
+		struct manifest_check c = MANIFEST_CHECK_INIT;
+
+		fill(&c.seen, seen[i]);
+		assert_int_equal(manifest_check_part(&c, written.part.p, written.part.len, NULL), i == 0 ? 0 : -1);
+		manifest_check_release(&c);
+	}
+	manifest_release(&written);
+}
+
+static int got_link(void *arg, const struct manifest_file *f, struct err *err)
+{
+	struct manifest_file *to = arg;
+
+	(void)err;
+	assert_string_equal(f->path, to->path);
+	assert_string_equal(f->sha256, SUM);
+	assert_true(f->attrs ? strcmp(f->attrs, to->attrs) == 0 : !to->attrs);
+	assert_int_equal(f->mode, 0640);
+	assert_int_equal(f->mtime, to->mtime);
+	assert_int_equal(f->size, to->size);
+	to->changed = true;
+	return 0;
+}
+
+static void links(void **state)
+{
+	struct manifest_file f = file;
+
+	(void)state;
+	f.mtime = -5;
+	f.size = 5000000000u;
+	for (int i = 0; i < 2; i++) {
+		struct manifest written = MANIFEST_INIT;
+		struct manifest_check c = MANIFEST_CHECK_INIT;
+
+		f.attrs = i ? "a" SUM : NULL;
+		f.changed = false;
+		manifest_add_linked(&written, &f);
+		manifest_add_linked(&written, &f);
+		manifest_finish(&written);
+		c.linked = got_link;
+		c.linked_arg = &f;
+		assert_int_equal(manifest_check_part(&c, written.part.p, written.part.len, NULL), 0);
+		assert_int_equal(manifest_check_end(&c, NULL), 0);
+		assert_int_equal(c.seen.totals.linked, 2);
+		assert_true(f.changed);
+		manifest_check_release(&c);
+		manifest_release(&written);
+	}
+}
+
 static void no_end(void **state)
 {
 	struct err err = ERR_INIT;
@@ -126,7 +192,7 @@ static void more_or_less_members(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fits), cmocka_unit_test(differs), cmocka_unit_test(no_end),
+		cmocka_unit_test(fits), cmocka_unit_test(differs), cmocka_unit_test(attributes), cmocka_unit_test(links), cmocka_unit_test(no_end),
 		cmocka_unit_test(every_byte_counts), cmocka_unit_test(more_or_less_members),
 	};
 
