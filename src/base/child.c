@@ -22,6 +22,8 @@
 #define TERM_GRACE_MS 2000
 #define DEFAULT_CAP (1u << 20)
 #define NOT_RUN 127
+#define TAKE_CHUNK (256u << 10)
+#define MORE_FD 4
 
 static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
 static const char *const plain_env[] = {
@@ -60,6 +62,8 @@ struct run {
 	int in, out, errs, report;	/* -1 when not piped */
 	int ended;			/* pidfd, readable when the child has ended; -1 where the kernel has none */
 	size_t in_done;
+	char *chunk;			/* for take */
+	int take_failed;		/* errno of take */
 };
 
 static void close_from(unsigned first)
@@ -116,7 +120,11 @@ static int place(int fd, int want)
 __attribute__((noreturn))
 static void in_child(const struct run *r, int in, int out, int errs, int report)
 {
-	/* The report pipe lands on 3 and everything above is closed. */
+	int more = r->c->more_fd;
+
+	/* The report pipe lands on 3, what is asked for on 4, and everything above is closed. */
+	if (more > 0 && (more = fcntl(more, F_DUPFD, MORE_FD + 1)) < 0)
+		goto failed;
 	if (place(in, 0) < 0 || place(out, 1) < 0 || place(errs, 2) < 0)
 		goto failed;
 	if (report != 3) {
@@ -126,7 +134,9 @@ static void in_child(const struct run *r, int in, int out, int errs, int report)
 	}
 	if (fcntl(report, F_SETFD, FD_CLOEXEC) < 0)
 		goto failed;
-	close_from(4);
+	if (more > 0 && place(more, MORE_FD) < 0)
+		goto failed;
+	close_from(more > 0 ? MORE_FD + 1 : MORE_FD);
 	setpgid(0, 0);
 	reset_signals();
 	umask(022);
@@ -219,9 +229,11 @@ static int prepare_streams(struct run *r, struct ends *e, struct err *err)
 	} else {
 		e->in = c->in_fd > 0 ? high_dup(c->in_fd, err) : open_null(O_RDONLY, err);
 	}
-	if (c->out) {
+	if (c->out || c->take) {
 		if (make_pipe(p, err) < 0)
 			return -1;
+		if (c->take)	/* fewer turns; a system that gives no more has fewer bytes in it */
+			fcntl(p[0], F_SETPIPE_SZ, 4 * TAKE_CHUNK);
 		r->out = p[0];
 		e->out = p[1];
 	} else {
@@ -252,6 +264,7 @@ static void run_release(struct run *r)
 	mem_close_cleanup(&r->report);
 	mem_close_cleanup(&r->ended);
 	free(r->env);
+	free(r->chunk);
 }
 
 static bool same_variable(const char *a, const char *b)
@@ -334,6 +347,20 @@ static void drain(int *fd, struct buf *into, size_t cap)
 		explicit_bzero(chunk, sizeof(chunk));
 }
 
+/* The pipe is closed at the end, and when nobody wants more. */
+static void hand_on(struct run *r)
+{
+	ssize_t n = read(r->out, r->chunk, TAKE_CHUNK);
+
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n > 0 && r->c->take(r->c->arg, r->chunk, (size_t)n) == 0)
+		return;
+	if (n > 0)
+		r->take_failed = errno ? errno : EIO;
+	mem_close_cleanup(&r->out);
+}
+
 /* One round of moving bytes. 1 something moved, 0 nothing within wait_ms, -1
  * poll(2) itself failed. *ended: the child was seen to have ended before. */
 static int pump_once(struct run *r, int wait_ms, bool *ended)
@@ -351,7 +378,9 @@ static int pump_once(struct run *r, int wait_ms, bool *ended)
 		return errno == EINTR ? 1 : -1;
 	if (p[0].revents)
 		feed(r);
-	if (p[1].revents)
+	if (p[1].revents && r->c->take)
+		hand_on(r);
+	else if (p[1].revents)
 		drain(&r->out, r->c->out, cap);
 	if (p[2].revents)
 		drain(&r->errs, r->c->errs, cap);
@@ -359,28 +388,41 @@ static int pump_once(struct run *r, int wait_ms, bool *ended)
 	return n > 0;
 }
 
+/* Has the child's time come to an end at *end (< 0: never)? */
+static bool is_late(const struct run *r, int timeout_ms, long long *end)
+{
+	if (*end < 0 || now_ms() < *end)
+		return false;
+	if (!r->c->gets_on || !r->c->gets_on(r->c->arg))
+		return true;
+	*end = now_ms() + timeout_ms;
+	return false;
+}
+
 /* Move bytes until all pipes are closed, or the child has ended and they are
- * empty. 0 done, 1 time is up. */
-static int pump(struct run *r, long long end)
+ * empty. 0 done, 1 time is up or nobody takes its output. */
+static int pump(struct run *r, int timeout_ms, long long *end)
 {
 	bool ended = false;
 
 	while (r->in >= 0 || r->out >= 0 || r->errs >= 0) {
-		long long left = end < 0 ? -1 : end - now_ms();
-
-		if (end >= 0 && left <= 0)
+		if (is_late(r, timeout_ms, end) || r->take_failed)
 			return 1;
+		long long left = *end < 0 ? -1 : *end - now_ms();
+
+		if (*end >= 0 && left < 0)
+			left = 0;
 		if (ended)	/* nobody reads it any more */
 			mem_close_cleanup(&r->in);
 		int moved = pump_once(r, ended ? 0 : (int)left, &ended);
 
 		if (moved < 0 || (ended && moved == 0))
-			return moved < 0;
+			return moved < 0 || r->take_failed;
 	}
-	return 0;
+	return r->take_failed != 0;
 }
 
-/* Wait for the child until end (< 0: for ever). 0 reaped, 1 time is up, -1 its
+/* Wait for a child until end (< 0: for ever). 0 reaped, 1 time is up, -1 its
  * status is lost (somebody else reaped it). */
 static int reap(pid_t pid, int *status, long long end)
 {
@@ -412,8 +454,11 @@ static int stop_late_child(struct run *r, int timeout_ms, struct err *err)
 	kill(-r->pid, SIGKILL);	/* also what it may have left in its group */
 	if (reaped == 1)
 		reap(r->pid, &status, -1);
-	return err_set(err, ERR_BACKEND, "'%s' did not finish within %g seconds and was stopped",
-		       r->program, timeout_ms / 1000.0);
+	if (r->take_failed)
+		return err_sys(err, r->take_failed, "take what '%s' makes", r->program);
+	return err_set(err, ERR_BACKEND, r->c->gets_on ? "'%s' got no further for %g seconds and was stopped" :
+		       "'%s' did not finish within %g seconds and was stopped",
+		       r->c->name ? r->c->name : r->program, timeout_ms / 1000.0);
 }
 
 static int await(struct run *r, struct err *err)
@@ -422,8 +467,10 @@ static int await(struct run *r, struct err *err)
 	long long end = timeout < 0 ? -1 : now_ms() + timeout;
 	int status;
 
-	int rc = pump(r, end) ? 1 : reap(r->pid, &status, end);
+	int rc = pump(r, timeout, &end);
 
+	while (rc == 0 && (rc = reap(r->pid, &status, end)) == 1 && !is_late(r, timeout, &end))
+		rc = 0;
 	if (rc > 0)
 		return stop_late_child(r, timeout, err);
 	if (rc < 0)
@@ -498,6 +545,7 @@ int child_run(const struct child *c, struct err *err)
 		r.user = pw->pw_name;
 	}
 	build_env(&r);
+	r.chunk = c->take ? xmalloc(TAKE_CHUNK) : NULL;
 	set_signals(&old);
 	int rc = start(&r, err) < 0 || read_report(&r, err) < 0 ? -1 : await(&r, err);
 
@@ -532,6 +580,6 @@ int child_check(const struct child *c, struct err *err)
 		return status;
 	AUTO_FREE char *line = last_line(with.errs);
 
-	return err_set(err, ERR_FAIL, "'%s': exit status %d%s%s", c->argv[0], status,
+	return err_set(err, ERR_FAIL, "'%s': exit status %d%s%s", c->name ? c->name : c->argv[0], status,
 		       *line ? ": " : "", line);
 }

@@ -18,6 +18,7 @@
 
 struct child {
 	const char *const *argv;	/* argv[0]: absolute path, or a bare name looked up in the fixed list */
+	const char *name;		/* the program's in messages; NULL: argv[0] */
 	const char *const *env;		/* more "NAME=value" strings, before and instead of those above, or NULL */
 	const char *cwd;		/* default "/" */
 	const void *in;			/* bytes for stdin, or NULL */
@@ -27,7 +28,14 @@ struct child {
 	struct buf *out;		/* captured stdout; NULL and no out_fd: goes to our stderr */
 	struct buf *errs;		/* captured stderr; NULL: our stderr. May equal out */
 	size_t cap;			/* most bytes captured per buffer (0: 1 MiB); the rest is read and dropped */
+	/* Takes stdout piece by piece instead of out and out_fd. -1 with errno ends the program. */
+	int (*take)(void *arg, const void *data, size_t len);
+	int more_fd;			/* descriptor that the program has as number 4, when > 0 */
 	int timeout_ms;			/* 0: 60 s; < 0: none */
+	/* Asked when the time is up: has it got on since? true gives it the same time once more, so that
+	 * the limit is on time without progress. NULL: no. */
+	bool (*gets_on)(void *arg);
+	void *arg;			/* of take and gets_on */
 	bool drop;			/* become uid/gid first (initgroups by name of uid) */
 	uid_t uid;
 	gid_t gid;
@@ -37,7 +45,7 @@ struct child {
 char *child_find(const char *name);
 
 /* Returns the exit status (0-255), 128+N when killed by signal N; -1 with err
- * when it could not be run (not installed: ERR_BACKEND) or timed out (ERR_BACKEND). */
+ * when it could not be run (not installed: ERR_BACKEND), timed out (ERR_BACKEND), or take failed (ERR_FAIL, err->sys). */
 int child_run(const struct child *c, struct err *err) MUST_CHECK;
 
 /* child_run, and a status other than 0 is an error too: "PROGRAM: exit status N: last line of its stderr". */

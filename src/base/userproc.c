@@ -255,9 +255,12 @@ static int describe_death(struct userproc *u, struct err *err)
 {
 	int status = 0;
 
+	kill(-u->pid, SIGKILL);	/* what it started and waited for */
 	while (waitpid(u->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	u->pid = -1;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		return err_set(err, ERR_BACKEND, "a child process waited too long for a program and was stopped");
 	if (WIFSIGNALED(status))
 		return err_set(err, ERR_FAIL, "a child process was ended by signal %d", WTERMSIG(status));
 	return err_set(err, ERR_FAIL, "a child process ended with status %d before it was done",

@@ -7,7 +7,8 @@
  * directory, only the descriptors that are named, and dies with its parent.
  * It ends by _exit(), so nothing of the parent's (buffers, locks, atexit) runs
  * twice. Result, error object and output come back over a pipe; a child that
- * dies before it has told its result is an error, never a success.
+ * dies before it has told its result is an error, never a success. Work that
+ * waits in a library without a limit sets one by alarm(2): ERR_BACKEND then.
  *
  *	static int work(void *arg, struct buf *out, struct err *err) { ... }
  *	struct userproc_opts o = { .drop = true, .uid = uid, .gid = gid, .timeout_ms = 60000 };

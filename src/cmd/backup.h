@@ -186,7 +186,8 @@ int recovery_read(struct tool *t, struct buf *passphrase, bool *confirmed, struc
 /* Encrypt what comes from one descriptor into another, in a child; its output
  * is one record: sha256, size, then each recipient's fingerprint and user id. */
 struct seal {
-	int in, out;
+	int in, out;		/* in: a pipe */
+	int stall_ms;
 	const char *home;
 	struct recipients to;
 };

@@ -21,9 +21,11 @@
 #include "../core/record.h"
 #include "../ext/effects.h"
 #include "backup_prepare.h"
+#include "backup_stall.h"
 
-#define LEVEL 3
-#define THREADS 1	/* hashing and encryption have theirs; more would not fit in 64 MiB */
+#define PIPE_SIZE (1 << 20)
+#define LEVEL 1
+#define THREADS 2	/* hashing and encryption have theirs; more would not fit in 64 MiB */
 
 static int fill(struct making *p, struct tool *t, struct writer *w, struct index *fresh, struct links *links, struct err *err)
 {
@@ -59,10 +61,13 @@ static int write_archive(struct making *p, struct tool *t, int out, const struct
 	struct seal seal = { .out = out, .home = home->path, .to = p->to };
 	int pipe_ends[2], rc = -1;
 
+	if (stall_limit(t, &seal.stall_ms, err) < 0)
+		return -1;
 	if (pipe2(pipe_ends, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "make a pipe");
 	AUTO_FD int to = pipe_ends[1];
 
+	fcntl(to, F_SETPIPE_SZ, PIPE_SIZE);
 	seal.in = pipe_ends[0];
 	struct userproc_opts o = { .keep = { seal.in, out }, .timeout_ms = -1 };
 

@@ -9,8 +9,10 @@
 #include <unistd.h>
 #include "../base/child.h"
 #include "backup.h"
+#include "backup_stall.h"
 
 #define PIECE (4u << 20)	/* tar names a member's size before its data */
+#define PIPE_SIZE (1 << 20)	/* the dump goes on while we are busy with a piece; what a user may have, pipe(7) */
 
 void backup_db_release(struct backup_db *d)
 {
@@ -120,18 +122,24 @@ static int lock_others(struct backup_db *d, struct err *err)
 
 struct dump_job {
 	const char *where, *name;
-	int out;
+	int out, stall_ms;
+	struct stall_source *source;
 };
 
 static int run_dump(void *arg, struct buf *out UNUSED, struct err *err)
 {
 	const struct dump_job *job = arg;
+	AUTO_FREE char *stdbuf = child_find("stdbuf"), *program = child_find("mariadb-dump");
 	const char *argv[] = {
-		"mariadb-dump", job->where, "--single-transaction", "--quick", "--routines", "--events", "--triggers",
-		"--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4", "--max-allowed-packet=1G",
+		/* by itself it writes a pipe in pieces of 4096 bytes */
+		"stdbuf", "--output=256K", "mariadb-dump", job->where, "--single-transaction", "--quick", "--routines",
+		"--events", "--triggers", "--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4", "--max-allowed-packet=1G",
 		"--", job->name, NULL
 	};
-	struct child c = { .argv = argv, .out_fd = job->out, .timeout_ms = -1 };
+	struct child c = {
+		.argv = stdbuf && program ? argv : argv + 2, .name = "mariadb-dump", .out_fd = job->out,
+		.timeout_ms = job->stall_ms, .gets_on = stall_source_gets_on, .arg = job->source,
+	};
 
 	return child_check(&c, err);
 }
@@ -149,7 +157,7 @@ static void count_table(void *arg, const char *table, uint64_t rows)
 }
 
 /* Up to len bytes; fewer only at the end. */
-static ssize_t read_piece(int fd, char *into, size_t len, struct err *err)
+static ssize_t read_piece(int fd, char *into, size_t len, struct stall_source *source, struct err *err)
 {
 	size_t done = 0;
 
@@ -163,16 +171,17 @@ static ssize_t read_piece(int fd, char *into, size_t len, struct err *err)
 		if (n == 0)
 			break;
 		done += (size_t)n;
+		*source->taken += (uint64_t)n;
 	}
 	return (ssize_t)done;
 }
 
-static int copy_dump(struct writer *w, int fd, struct dumpscan *scan, struct err *err)
+static int copy_dump(struct writer *w, int fd, struct dumpscan *scan, struct stall_source *source, struct err *err)
 {
 	AUTO_FREE char *piece = xmalloc(PIECE);
 
 	for (unsigned number = 1; ; number++) {
-		ssize_t n = read_piece(fd, piece, PIECE, err);
+		ssize_t n = read_piece(fd, piece, PIECE, source, err);
 		char path[48];
 
 		if (n <= 0)
@@ -184,13 +193,14 @@ static int copy_dump(struct writer *w, int fd, struct dumpscan *scan, struct err
 	}
 }
 
-static int receive_dump(struct writer *w, const struct backup_db *d, int fd, struct userproc *u, struct err *err)
+static int receive_dump(struct writer *w, const struct backup_db *d, int fd, struct userproc *u, struct stall_source *source,
+			struct err *err)
 {
 	CLEANUP(dumpscan_release) struct dumpscan scan;
 	struct counting counting = { w, d->name };
 
 	dumpscan_init(&scan, count_table, &counting);
-	if (copy_dump(w, fd, &scan, err) < 0 || userproc_wait(u, NULL, err) < 0)
+	if (copy_dump(w, fd, &scan, source, err) < 0 || userproc_wait(u, NULL, err) < 0)
 		return -1;
 	if (!dumpscan_end(&scan))
 		return err_set(err, ERR_FAIL, "the dump of database '%s' is not complete", d->name);
@@ -199,23 +209,25 @@ static int receive_dump(struct writer *w, const struct backup_db *d, int fd, str
 
 int backup_dump(struct writer *w, struct backup_db *d, struct tool *t, struct err *err)
 {
+	CLEANUP(stall_source_release) struct stall_source source = { .out = -1 };
 	CLEANUP(userproc_stop) struct userproc u = USERPROC_INIT;
 	AUTO_FREE char *where = backup_db_where(t, err);
-	int p[2];
+	int p[2], stall_ms;
 
-	if (!where || lock_others(d, err) < 0)
+	if (!where || stall_limit(t, &stall_ms, err) < 0 || lock_others(d, err) < 0)
 		return -1;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "make a pipe");
 	AUTO_FD int from = p[0];
 	AUTO_FD int to = p[1];
-	struct dump_job job = { where, d->name, to };
+	struct dump_job job = { where, d->name, to, stall_ms, &source };
 	struct userproc_opts o = { .keep = { to }, .timeout_ms = -1 };
 
-	if (userproc_start(&u, &o, run_dump, &job, err) < 0)
+	fcntl(to, F_SETPIPE_SZ, PIPE_SIZE);
+	if (stall_source_init(&source, to, err) < 0 || userproc_start(&u, &o, run_dump, &job, err) < 0)
 		return -1;
 	mem_close_cleanup(&to);
-	if (receive_dump(w, d, from, &u, err) < 0)
+	if (receive_dump(w, d, from, &u, &source, err) < 0)
 		return -1;
 	return db_run(d->db, "UNLOCK TABLES", NULL, 0, NULL, err);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "../base/child.h"
 #include "backup_restore.h"
+#include "backup_stall.h"
 
 int loader_open(struct loader *l, struct tool *t, const char *database, struct err *err)
 {
@@ -29,7 +30,7 @@ int loader_open(struct loader *l, struct tool *t, const char *database, struct e
 
 struct client_job {
 	const char *where, *name;
-	int in;
+	int in, stall_ms;
 };
 
 static int run_client(void *arg, struct buf *out UNUSED, struct err *err)
@@ -37,7 +38,10 @@ static int run_client(void *arg, struct buf *out UNUSED, struct err *err)
 	const struct client_job *job = arg;
 	const char *argv[] = { "mariadb", job->where, "--batch", "--default-character-set=utf8mb4",
 			       "--max-allowed-packet=1G", "--", job->name, NULL };
-	struct child c = { .argv = argv, .in_fd = job->in, .timeout_ms = -1 };
+	struct stall_client watch = { job->where, job->name, job->in, 0 };
+	struct child c = {
+		.argv = argv, .in_fd = job->in, .timeout_ms = job->stall_ms, .gets_on = stall_client_gets_on, .arg = &watch,
+	};
 
 	return child_check(&c, err);
 }
@@ -66,13 +70,13 @@ static int make_database(struct loader *l, const struct buf *info, struct err *e
 
 static int start_client(struct loader *l, const struct buf *info, struct err *err)
 {
-	int p[2];
+	int p[2], stall_ms;
 
-	if (make_database(l, info, err) < 0)
+	if (stall_limit(l->t, &stall_ms, err) < 0 || make_database(l, info, err) < 0)
 		return -1;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "make a pipe");
-	struct client_job job = { l->where, l->database, p[0] };
+	struct client_job job = { l->where, l->database, p[0], stall_ms };
 	struct userproc_opts o = { .keep = { p[0] }, .timeout_ms = -1 };
 	int rc = userproc_start(&l->client, &o, run_client, &job, err);
 

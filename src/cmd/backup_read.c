@@ -12,8 +12,10 @@
 #include "../core/record.h"
 #include "../ext/pgp.h"
 #include "backup.h"
+#include "backup_stall.h"
 
 #define CHUNK (256u << 10)
+#define PIPE_SIZE (1 << 20)
 #define MANIFEST_MAX (16u << 20)
 #define KEY_FILE_MAX (1u << 20)
 #define PASSPHRASE_MAX 1024
@@ -26,7 +28,7 @@ void backup_facts_release(struct backup_facts *f)
 
 /* ---- the child's side: gpg --------------------------------------------------- */
 struct unseal {
-	int in, out;
+	int in, out, stall_ms;
 	const char *home, *passphrase;
 	struct buf key;
 };
@@ -69,10 +71,12 @@ static int unseal_work(void *arg, struct buf *out, struct err *err)
 	struct err rest = ERR_INIT;
 
 	sha256_init(&h.hash);
+	stall_alarm(u->stall_ms);
 	int rc = pgp_open(&pgp, u->home, err);
 
 	if (rc == 0 && u->key.len)
 		rc = pgp_import(pgp, u->key.p, u->key.len, &fprs, err);
+	stall_alarm(0);		/* what follows has a limit of its own */
 	if (rc == 0) {
 		pgp_set_passphrase(pgp, u->passphrase);
 		rc = pgp_decrypt(pgp, &from, &to, err);
@@ -378,11 +382,12 @@ static int read_sealed(struct tool *t, const char *file, int in, struct unseal *
 	AUTO_BUF hex = BUF_INIT;
 	int p[2];
 
-	if (scratch_make(&home, t, err) < 0)
+	if (stall_limit(t, &u->stall_ms, err) < 0 || scratch_make(&home, t, err) < 0)
 		return -1;
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "make a pipe");
 	AUTO_FD int from = p[0];
+	fcntl(from, F_SETPIPE_SZ, PIPE_SIZE);
 
 	u->in = in;
 	u->out = p[1];

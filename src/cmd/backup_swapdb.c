@@ -18,6 +18,7 @@
 #include "../base/atomic.h"
 #include "../base/child.h"
 #include "backup_restore.h"
+#include "backup_stall.h"
 
 #define ERR_NO_VIEW 2	/* exit status of mariadb-dump for a view that cannot be shown */
 
@@ -50,8 +51,9 @@ static int dump(struct tool *t, const char *database, int fd, const char *const 
 {
 	AUTO_FREE char *where = backup_db_where(t, err);
 	AUTO_STRV argv = STRV_INIT;
+	int limit_ms;
 
-	if (!where)
+	if (!where || stall_limit(t, &limit_ms, err) < 0)
 		return -1;
 	strv_add(&argv, "mariadb-dump");
 	strv_add(&argv, where);
@@ -68,7 +70,7 @@ static int dump(struct tool *t, const char *database, int fd, const char *const 
 	strv_add(&argv, database);
 	for (size_t i = 0; objects && i < objects->n; i++)
 		strv_add(&argv, objects->v[i]);
-	struct child c = { .argv = (const char *const *)argv.v, .out_fd = fd, .timeout_ms = -1 };
+	struct child c = { .argv = (const char *const *)argv.v, .out_fd = fd, .timeout_ms = limit_ms };
 	int status = child_run(&c, err);
 
 	if (status < 0 || status == 0)
@@ -203,14 +205,14 @@ static int make_like(struct db *db, const char *from, const char *to, struct err
 
 struct apply_job {
 	const char *where, *name;
-	int in;
+	int in, limit_ms;
 };
 
 static int run_client(void *arg, struct buf *out UNUSED, struct err *err)
 {
 	const struct apply_job *job = arg;
 	const char *argv[] = { "mariadb", job->where, "--batch", "--default-character-set=utf8mb4", "--", job->name, NULL };
-	struct child c = { .argv = argv, .in_fd = job->in, .timeout_ms = -1 };
+	struct child c = { .argv = argv, .in_fd = job->in, .timeout_ms = job->limit_ms };
 
 	return child_check(&c, err);
 }
@@ -219,9 +221,9 @@ static int apply(struct tool *t, const char *to, const char *side, const char *w
 {
 	AUTO_FREE char *leaf = xasprintf("%s.%s", side, what), *path = plan_path(t, leaf), *where = backup_db_where(t, err);
 	AUTO_FD int fd = where ? path_open(&t->root, path, O_RDONLY, 0, 0, err) : -1;
-	struct apply_job job = { where, to, fd };
+	struct apply_job job = { where, to, fd, 0 };
 
-	if (fd < 0 || run_client(&job, NULL, err) < 0) {
+	if (fd < 0 || stall_limit(t, &job.limit_ms, err) < 0 || run_client(&job, NULL, err) < 0) {
 		err_prefix(err, "make the %s of database '%s' again", what, to);
 		return -1;
 	}

@@ -11,6 +11,7 @@
 #include "../core/record.h"
 #include "../ext/pgp.h"
 #include "backup.h"
+#include "backup_stall.h"
 
 static int put_head(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err)
 {
@@ -165,12 +166,13 @@ int seal_work(void *arg, struct buf *out, struct err *err)
 	AUTO_STRV fprs = STRV_INIT;
 	AUTO_STRV report = STRV_INIT;
 	struct counted c = { .fd = s->out };
-	struct pgp_stream from = { pgp_stream_read_fd, &s->in }, to = { write_counted, &c };
+	struct pgp_pipe io = { .in = s->in, .out = { write_counted, &c }, .stall_ms = s->stall_ms };
 	char hex[SHA256_HEX_SIZE], size[24];
 
 	sha256_init(&c.hash);
 	strv_add(&report, hex);
 	strv_add(&report, size);
+	stall_alarm(s->stall_ms);	/* until pgp_encrypt_pipe() has its own */
 	if (pgp_open(&pgp, s->home, err) < 0 || recipients_import(pgp, &s->to, &fprs, &report, err) < 0)
 		return -1;
 	if (s->to.passphrase.len) {
@@ -178,7 +180,7 @@ int seal_work(void *arg, struct buf *out, struct err *err)
 		pgp_also_passphrase(pgp);
 		strv_add(&report, s->to.confirmed ? "recovery passphrase" : "recovery passphrase, that nobody has confirmed");
 	}
-	if (pgp_encrypt(pgp, &fprs, &from, &to, err) < 0)
+	if (pgp_encrypt_pipe(pgp, &fprs, &io, err) < 0)
 		return -1;
 	sha256_final_hex(&c.hash, hex);
 	snprintf(size, sizeof(size), "%" PRIu64, c.size);

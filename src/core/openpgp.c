@@ -108,6 +108,9 @@ int openpgp_read_head(const void *data, size_t len, struct openpgp_head *h, stru
 				return -1;
 			break;
 		case TAG_SKESK:
+			/* one flipped bit makes it of a key's packet, which has version 3 */
+			if (pk.len && (pk.body[0] < 4 || pk.body[0] > 6))
+				return err_set(err, ERR_FAIL, "a passphrase's packet is malformed");
 			h->passphrase = true;
 			break;
 		case TAG_MARKER:

@@ -9,7 +9,6 @@
 #include "pgp_internal.h"
 
 #define IO_BUFFER "131072"	/* gpgme's own 512 bytes cost more than the encryption */
-#define HEAD_MAX 65536		/* room for the packets of over 100 recipients */
 
 int pgp_error(struct err *err, gpgme_error_t e, const char *what)
 {
@@ -171,8 +170,8 @@ static ssize_t end_write(void *handle, const void *data, size_t len)
 
 	if (n < 0 && !e->failed)
 		e->failed = errno;
-	if (n > 0 && e->head.len < HEAD_MAX)
-		buf_add(&e->head, data, (size_t)n < HEAD_MAX - e->head.len ? (size_t)n : HEAD_MAX - e->head.len);
+	if (n > 0 && e->head.len < PGP_HEAD_MAX)
+		buf_add(&e->head, data, (size_t)n < PGP_HEAD_MAX - e->head.len ? (size_t)n : PGP_HEAD_MAX - e->head.len);
 	return n;
 }
 
@@ -207,14 +206,14 @@ static int transfer_error(struct err *err, gpgme_error_t code, const struct end 
 	return pgp_error(err, code, what);
 }
 
-static void release_keys(gpgme_key_t *keys)
+void pgp_recipients_release(gpgme_key_t *keys)
 {
 	for (size_t i = 0; keys && keys[i]; i++)
 		gpgme_key_unref(keys[i]);
 	free(keys);
 }
 
-static int get_recipients(struct pgp *p, const struct strv *fprs, gpgme_key_t *keys, struct err *err)
+int pgp_recipients_get(struct pgp *p, const struct strv *fprs, gpgme_key_t *keys, struct err *err)
 {
 	for (size_t i = 0; i < fprs->n; i++) {
 		gpgme_error_t e = gpgme_get_key(p->ctx, fprs->v[i], &keys[i], 0);
@@ -236,12 +235,11 @@ static bool has_subkey(gpgme_key_t key, const struct strv *ids)
 	return strv_has(ids, "0000000000000000");
 }
 
-/* Can each recipient open what gpg made? */
-static int check_output(const struct end *out, gpgme_key_t *keys, bool passphrase, struct err *err)
+int pgp_check_output(const struct buf *start, gpgme_key_t *keys, bool passphrase, struct err *err)
 {
 	CLEANUP(openpgp_head_release) struct openpgp_head head = OPENPGP_HEAD_INIT;
 
-	if (openpgp_read_head(out->head.p, out->head.len, &head, err) < 0)
+	if (openpgp_read_head(start->p, start->len, &head, err) < 0)
 		return -1;
 	if (!head.data)
 		return err_set(err, ERR_FAIL, "gpg made a message without data");
@@ -262,7 +260,7 @@ int pgp_encrypt(struct pgp *p, const struct strv *fprs, const struct pgp_stream 
 	int rc = -1;
 
 	if (end_open(&source, in, err) < 0 || end_open(&sink, out, err) < 0 ||
-	    get_recipients(p, fprs, keys, err) < 0)
+	    pgp_recipients_get(p, fprs, keys, err) < 0)
 		goto done;
 	p->finished = false;
 	pgp_loop_enter(p);
@@ -286,10 +284,10 @@ int pgp_encrypt(struct pgp *p, const struct strv *fprs, const struct pgp_stream 
 			gpgme_strerror(result->invalid_recipients->reason));
 		goto done;
 	}
-	rc = p->finished ? check_output(&sink, keys, !fprs->n || p->also_passphrase, err)
+	rc = p->finished ? pgp_check_output(&sink.head, keys, !fprs->n || p->also_passphrase, err)
 			 : err_set(err, ERR_FAIL, "encrypt: gpg ended before it had finished");
 done:
-	release_keys(keys);
+	pgp_recipients_release(keys);
 	return rc;
 }
 

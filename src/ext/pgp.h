@@ -98,6 +98,17 @@ ssize_t pgp_stream_write_fd(void *fd, void *data, size_t len);
  * checked in gpg's report and in the output's own leading packets. */
 int pgp_encrypt(struct pgp *p, const struct strv *fprs, const struct pgp_stream *in,
 		const struct pgp_stream *out, struct err *err) MUST_CHECK;
+/* The same for much data: gpg reads it from descriptor in itself, so that it does
+ * not go through us (and, twice, through gpgme, which looks at each byte for a
+ * trace that nobody reads). No time in which nothing moves is longer than twice
+ * stall_ms, not counting what gpg waits for in: ERR_BACKEND, or SIGALRM, so only
+ * in a child (base/userproc.h). gpg.conf is not read. */
+struct pgp_pipe {
+	int in;			/* a pipe */
+	struct pgp_stream out;
+	int stall_ms;
+};
+int pgp_encrypt_pipe(struct pgp *p, const struct strv *fprs, const struct pgp_pipe *io, struct err *err) MUST_CHECK;
 /* What out got is only to be used after success: integrity is known at the end. */
 int pgp_decrypt(struct pgp *p, const struct pgp_stream *in, const struct pgp_stream *out,
 		struct err *err) MUST_CHECK;

@@ -29,6 +29,13 @@ struct pgp {
 /* Fill err from gpgme's code as "what: text" and return -1. */
 int pgp_error(struct err *err, gpgme_error_t e, const char *what);
 
+/* The keys of the fingerprints; keys has room for them and ends with NULL. */
+int pgp_recipients_get(struct pgp *p, const struct strv *fprs, gpgme_key_t *keys, struct err *err) MUST_CHECK;
+void pgp_recipients_release(gpgme_key_t *keys);
+/* Can each recipient open the message that begins so? */
+#define PGP_HEAD_MAX 65536	/* room for the packets of over 100 recipients */
+int pgp_check_output(const struct buf *start, gpgme_key_t *keys, bool passphrase, struct err *err) MUST_CHECK;
+
 /* pgp_loop.c: enter before a gpgme_op_..._start(), run after it, leave in any case. */
 void pgp_loop_enter(struct pgp *p);
 gpgme_error_t pgp_loop_run(struct pgp *p);

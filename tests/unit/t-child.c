@@ -169,6 +169,74 @@ static void test_timeout(void **state UNUSED)
 }
 
 /* A daemon that keeps our pipe open is not waited for. */
+struct taken {
+	struct buf bytes;
+	size_t stop_at;		/* 0: never */
+	int asked, patience;
+};
+
+static int take(void *arg, const void *data, size_t len)
+{
+	struct taken *t = arg;
+
+	buf_add(&t->bytes, data, len);
+	errno = ENOSPC;
+	return t->stop_at && t->bytes.len >= t->stop_at ? -1 : 0;
+}
+
+static bool gets_on(void *arg)
+{
+	struct taken *t = arg;
+
+	return t->asked++ < t->patience;
+}
+
+static void test_take(void **state UNUSED)
+{
+	struct taken t = { .bytes = BUF_INIT };
+	struct child c = { .argv = SH("head -c 3000000 /dev/zero"), .take = take, .arg = &t };
+
+	assert_works(child_run(&c, err), 0);
+	assert_int_equal(t.bytes.len, 3000000);
+	t.stop_at = 3000001;
+	c.argv = SH("cat /dev/zero");
+	assert_fails(child_run(&c, err), ERR_FAIL, "take what '/bin/sh' makes: No space left on device");
+	buf_reset(&t.bytes);
+	t.stop_at = 1;		/* the last bytes there are */
+	c.argv = SH("echo");
+	assert_fails(child_run(&c, err), ERR_FAIL, "No space left on device");
+	buf_release(&t.bytes);
+}
+
+static void test_gets_on(void **state UNUSED)
+{
+	struct taken t = { .bytes = BUF_INIT, .patience = 1000 };
+	struct child c = { .argv = SH("sleep 1; exit 3"), .timeout_ms = 50, .gets_on = gets_on, .arg = &t };
+
+	assert_works(child_run(&c, err), 3);
+	assert_true(t.asked > 1);
+	t.asked = 0;
+	t.patience = 2;
+	c.argv = SH("kill -STOP $$");
+	assert_fails(child_run(&c, err), ERR_BACKEND, "got no further for 0.05 seconds and was stopped");
+	assert_int_equal(t.asked, 3);
+}
+
+static void test_more_fd(void **state UNUSED)
+{
+	AUTO_BUF out = BUF_INIT;
+	int p[2];
+
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_int_equal(write(p[1], "secret", 6), 6);
+	close(p[1]);
+	struct child c = { .argv = SH("cat <&4; ls /proc/self/fd | wc -l"), .more_fd = p[0], .out = &out };
+
+	assert_works(child_run(&c, err), 0);
+	assert_string_equal(out.p, "secret5\n");	/* 0 to 2, 4, and the directory that ls reads */
+	close(p[0]);
+}
+
 static void test_daemon_keeps_pipe(void **state UNUSED)
 {
 	AUTO_BUF out = BUF_INIT;
@@ -320,6 +388,9 @@ int main(void)
 		WITH_SCRATCH(test_descriptors),
 		WITH_SCRATCH(test_environment),
 		WITH_SCRATCH(test_timeout),
+		WITH_SCRATCH(test_take),
+		WITH_SCRATCH(test_gets_on),
+		WITH_SCRATCH(test_more_fd),
 		WITH_SCRATCH(test_daemon_keeps_pipe),
 		WITH_SCRATCH(test_signals),
 		WITH_SCRATCH(test_interrupted),

@@ -48,10 +48,12 @@ static void cut_off(void **state)
 static void something_else(void **state)
 {
 	static const unsigned char unprotected[] = { 0xa4, 0x03, 1, 2, 3 };
+	static const unsigned char flipped[] = { 0x8d, 0x00, 0x0c, 3, 1, 2, 3, 4, 5, 6, 7, 8, 1, 0xff, 0xff };
 	static const unsigned char literal[] = { 0xac, 0x03, 'b', 0, 0 };
 	const struct { const void *p; size_t n; } bad[] = {
 		{ "", 0 }, { "plain text", 10 }, { "-----BEGIN PGP MESSAGE-----", 27 },
 		{ unprotected, sizeof(unprotected) }, { literal, sizeof(literal) },
+		{ flipped, sizeof(flipped) },	/* a key's packet that passes for a passphrase's */
 	};
 
 	(void)state;
