@@ -101,22 +101,22 @@ static int gather(struct sql_run *r, void *arg, struct err *err)
 
 /* ---- columns in detail ---- */
 
-static bool same_default(const char *want, const char *have)
+/* What is not said is NULL, and no default; but keys and timestamps have rules of their own. */
+static void check_null_and_default(const struct sql_column *want, const struct db_rows *rows, struct buf *why)
 {
-	AUTO_FREE char *text = xstrdup(have ? have : "NULL");
-	size_t n = strlen(text);
-	char *a, *b;
-	double x, y;
+	const char *sep = why->len ? "; " : "", *have = db_cell(rows, 0, 2);
+	bool null = !strcmp(db_cell(rows, 0, 1), "YES"), key = !strcmp(db_cell(rows, 0, 3), "PRI");
+	bool own_rules = !want->type || key || !strncmp(want->type, "timestamp", 9);
 
-	if (n >= 2 && text[0] == '\'') {
-		memmove(text, text + 1, n - 2);
-		text[n - 2] = '\0';
-	}
-	if (!strcmp(want, text))
-		return true;
-	x = strtod(want, &a);
-	y = strtod(text, &b);
-	return a != want && b != text && !*a && !*b && x == y;
+	if (want->nullable == 0 && null)
+		buf_addf(why, "%smay be NULL, promised was NOT NULL", sep);
+	else if (!null && !own_rules && want->nullable != 0)
+		buf_addf(why, "%smay not be NULL, promised was NULL", sep);
+	sep = why->len ? "; " : "";
+	if (want->fallback && !sql_default_is(want->type, want->fallback, have))
+		buf_addf(why, "%shas default %s, promised was '%s'", sep, have ? have : "none", want->fallback);
+	else if (!want->has_default && !own_rules && have && strcmp(have, "NULL"))
+		buf_addf(why, "%shas default %s, promised was none", sep, have);
 }
 
 /* 1 as promised, 0 differs (why appended), -1. */
@@ -126,10 +126,9 @@ static int check_column(struct db *db, const struct sql_trace *t, struct buf *wh
 	CLEANUP(sql_column_release) struct sql_column want;
 	struct db_value v[] = { t->schema ? DBV_STR(t->schema) : DBV_NULL, DBV_STR(t->table), DBV_STR(t->name) };
 	AUTO_FREE char *type = NULL;
-	size_t before = why->len;
 
 	sql_column_parse(&want, t->definition ? t->definition : "");
-	if (db_run(db, "SELECT column_type, is_nullable, column_default FROM information_schema.columns"
+	if (db_run(db, "SELECT column_type, is_nullable, column_default, column_key FROM information_schema.columns"
 		   " WHERE table_schema = IFNULL(?, DATABASE()) AND table_name = ? AND column_name = ?", v, 3, &rows, err) < 0)
 		return -1;
 	if (!rows.rows) {
@@ -139,12 +138,8 @@ static int check_column(struct db *db, const struct sql_trace *t, struct buf *wh
 	type = sql_type_reduce(db_cell(&rows, 0, 0));
 	if (want.type && strcasecmp(want.type, type))
 		buf_addf(why, "is %s, promised was %s", type, want.type);
-	if (want.nullable == 0 && strcmp(db_cell(&rows, 0, 1), "NO"))
-		buf_addf(why, "%smay be NULL, promised was NOT NULL", why->len > before ? "; " : "");
-	if (want.fallback && !same_default(want.fallback, db_cell(&rows, 0, 2)))
-		buf_addf(why, "%shas default %s, promised was '%s'", why->len > before ? "; " : "",
-			 db_cell(&rows, 0, 2) ? db_cell(&rows, 0, 2) : "none", want.fallback);
-	return why->len == before;
+	check_null_and_default(&want, &rows, why);
+	return !why->len;
 }
 
 static int check_promise(struct db *db, const struct sql_trace *t, struct buf *why, struct err *err)

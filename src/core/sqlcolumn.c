@@ -15,6 +15,7 @@ static const struct { const char *alias, *type; } aliases[] = {
 	{ "numeric", "decimal" }, { "fixed", "decimal" }, { "number", "decimal" }, { "real", "double" },
 	{ "float4", "float" }, { "float8", "double" }, { "character", "char" }, { "json", "longtext" },
 	{ "varchar2", "varchar" }, { "clob", "longtext" }, { "long", "mediumtext" },
+	{ "nchar", "char" }, { "nvarchar", "varchar" }, { "varcharacter", "varchar" },
 };
 /* What the server adds where the script gives no length. */
 static const struct { const char *type, *length; } lengths[] = {
@@ -53,6 +54,7 @@ static void read_type(struct sqllex *lx, struct buf *out)
 {
 	AUTO_BUF name = BUF_INIT, length = BUF_INIT;
 
+	(void)sqllex_take(lx, "NATIONAL");
 	for (size_t i = 0; i < lx->len; i++)
 		buf_addc(&name, (char)tolower((unsigned char)lx->tok[i]));
 	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
@@ -63,6 +65,10 @@ static void read_type(struct sqllex *lx, struct buf *out)
 	(void)sqllex_next(lx);
 	if (!strcmp(name.p, "double"))
 		(void)sqllex_take(lx, "PRECISION");
+	if (!strcmp(name.p, "char") && sqllex_take(lx, "VARYING")) {
+		buf_reset(&name);
+		buf_adds(&name, "varchar");
+	}
 	take_length(lx, &length);
 	if (!strcmp(name.p, "text") || !strcmp(name.p, "blob"))
 		buf_reset(&length);	/* TEXT(n) picks a type by itself */
@@ -87,6 +93,7 @@ static void read_default(struct sqllex *lx, struct sql_column *c)
 {
 	bool minus = sqllex_take_punct(lx, '-');
 
+	c->has_default = true;
 	(void)sqllex_take_punct(lx, '+');
 	free(c->fallback);
 	c->fallback = NULL;
@@ -120,7 +127,13 @@ void sql_column_parse(struct sql_column *c, const char *definition)
 	sqllex_init(&lx, definition, strlen(definition), false, false);
 	if (lx.type != TOK_WORD)
 		return;
-	read_type(&lx, &type);
+	if (sqllex_take(&lx, "SERIAL")) {
+		buf_adds(&type, "bigint unsigned");
+		c->nullable = 0;
+		c->has_default = true;
+	} else {
+		read_type(&lx, &type);
+	}
 	c->type = buf_steal(&type);
 	while (lx.type != TOK_END) {
 		if (sqllex_take(&lx, "NOT")) {
@@ -135,7 +148,11 @@ void sql_column_parse(struct sql_column *c, const char *definition)
 		} else if (sqllex_take(&lx, "COMMENT") || sqllex_take(&lx, "CHECK") || sqllex_take(&lx, "REFERENCES")) {
 			(void)sqllex_next(&lx);
 		} else if (sqllex_is(&lx, "AS") || sqllex_is(&lx, "GENERATED")) {
+			c->has_default = true;
 			return;
+		} else if (sqllex_take(&lx, "AUTO_INCREMENT") || sqllex_take(&lx, "SERIAL")) {
+			c->has_default = true;	/* SERIAL DEFAULT VALUE */
+			c->nullable = 0;
 		} else {
 			(void)sqllex_next(&lx);
 		}
@@ -151,4 +168,35 @@ char *sql_type_reduce(const char *type)
 	if (lx.type == TOK_WORD)
 		read_type(&lx, &out);
 	return xstrdup(out.p);
+}
+
+/* 'it''s' without its quotes; other text as it is. To be freed. */
+static char *unquoted(const char *text)
+{
+	size_t n = strlen(text);
+	AUTO_BUF b = BUF_INIT;
+
+	if (n < 2 || *text != '\'' || text[n - 1] != '\'')
+		return xstrdup(text);
+	for (size_t i = 1; i + 1 < n; i++) {
+		i += (text[i] == '\'' || text[i] == '\\') && i + 2 < n;
+		buf_addc(&b, text[i]);
+	}
+	return xstrdup(b.p);
+}
+
+bool sql_default_is(const char *type, const char *want, const char *have)
+{
+	AUTO_FREE char *text = unquoted(have ? have : "NULL");
+	char *a, *b;
+	double x, y;
+
+	if (!strcmp(want, text))
+		return true;
+	/* The server writes them its own way: '2020-1-1' as '2020-01-01 00:00:00', b'101' as a number. */
+	if (type && strcmp(want, "NULL") && have && (strstr(type, "date") || strstr(type, "time") || !strncmp(type, "bit", 3)))
+		return strlen(want) != strlen(text);
+	x = strtod(want, &a);
+	y = strtod(text, &b);
+	return a != want && b != text && !*a && !*b && x == y;
 }

@@ -281,6 +281,19 @@ static void alter_rename(struct sql_kind *k, struct sqllex *lx, const char *sche
 		rename_trace(k, kind, schema, table, from, to);
 }
 
+/* ALTER [COLUMN] name SET DEFAULT ...: what is known of the column's default holds no more. */
+static void alter_column(struct sql_kind *k, struct sqllex *lx, const char *schema, const char *table)
+{
+	AUTO_FREE char *name = NULL;
+
+	if (sqllex_is(lx, "INDEX") || sqllex_is(lx, "KEY"))
+		return;
+	(void)sqllex_take(lx, "COLUMN");
+	(void)sql_take_if_exists(lx);
+	if (sqllex_take_name(lx, &name))
+		conditional(sql_trace_add(k, TRACE_COLUMN, false, schema, table, name), true);
+}
+
 void sql_kind_alter(struct sql_kind *k, struct sqllex *lx, const char *schema, const char *table)
 {
 	k->repeatable = true;
@@ -295,6 +308,8 @@ void sql_kind_alter(struct sql_kind *k, struct sqllex *lx, const char *schema, c
 			(void)sqllex_take(lx, "COLUMN");
 			(void)sql_take_if_exists(lx);
 			column_clause(k, lx, schema, table, true);
+		} else if (sqllex_take(lx, "ALTER")) {
+			alter_column(k, lx, schema, table);
 		} else if (sqllex_take(lx, "RENAME")) {
 			alter_rename(k, lx, schema, table);
 		} else if (sqllex_is(lx, "EXCHANGE") || sqllex_is(lx, "REORGANIZE") || sqllex_is(lx, "COALESCE") ||

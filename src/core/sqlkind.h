@@ -69,10 +69,13 @@ struct sql_column {
 	char *type;		/* "varchar(20)", "int", "enum('a','b')": lower case, display widths of integers dropped */
 	int nullable;		/* 1, 0, or -1 not said */
 	char *fallback;		/* DEFAULT as literal text without quotes; "NULL"; NULL when not said or an expression */
+	bool has_default;	/* DEFAULT is said in any form, or the server fills the column (AUTO_INCREMENT, GENERATED, SERIAL) */
 };
 void sql_column_parse(struct sql_column *c, const char *definition);
 void sql_column_release(struct sql_column *c);
 /* The same reduction for information_schema's column_type. To be freed. */
 char *sql_type_reduce(const char *type);
+/* Is this what information_schema's column_default (NULL: none) says of that DEFAULT of a column of this type? */
+bool sql_default_is(const char *type, const char *want, const char *have);
 
 #endif

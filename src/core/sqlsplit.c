@@ -64,6 +64,7 @@ void sqlsplit_inherit(struct sqlsplit *sp, const struct sqlsplit *from)
 {
 	memcpy(sp->delimiter, from->delimiter, sizeof sp->delimiter);
 	sp->delimiter_len = from->delimiter_len;
+	sp->endless = from->endless;
 	sqlsplit_set_modes(sp, from->no_backslash, from->ansi_quotes);
 	sp->utf8 = from->utf8;
 	sp->limit = from->limit;
@@ -120,9 +121,10 @@ static char peek(const struct sqlsplit *sp, size_t n)
 	return sp->in.p[sp->pos + n];
 }
 
+/* The client looks for it in one line at a time: with a line feed in it there is no end any more. */
 static bool at_delimiter(const struct sqlsplit *sp, size_t i)
 {
-	return sp->in.len - i >= sp->delimiter_len && !memcmp(sp->in.p + i, sp->delimiter, sp->delimiter_len);
+	return !sp->endless && sp->in.len - i >= sp->delimiter_len && !memcmp(sp->in.p + i, sp->delimiter, sp->delimiter_len);
 }
 
 static int fail(const struct sqlsplit *sp, struct err *err, const char *what)

@@ -123,6 +123,7 @@ void split_set_delimiter(struct sqlsplit *sp)
 	sp->delimiter_len = sp->arg.len < DELIMITER_MAX ? sp->arg.len : DELIMITER_MAX;
 	memcpy(sp->delimiter, sp->arg.p, sp->delimiter_len);
 	sp->delimiter[sp->delimiter_len] = '\0';
+	sp->endless = memchr(sp->delimiter, '\n', sp->delimiter_len);
 }
 
 /* The name after SOURCE is everything behind the first blank. */

@@ -28,6 +28,7 @@ struct sqlsplit {
 
 	char delimiter[DELIMITER_MAX + 1];
 	size_t delimiter_len;
+	bool endless;			/* the delimiter has a line feed in it */
 	bool utf8, no_backslash, ansi_quotes;
 	size_t limit;
 

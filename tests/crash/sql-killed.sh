@@ -14,7 +14,7 @@ server=${server:-8}
 
 sql_world
 mariadb_new || BAIL "no server"
-sql_mixed 16 | script base
+sql_mixed 12 | script base
 statements=$(sql plan --json 2>/dev/null | grep -o '"statements": *[0-9]*' | grep -o '[0-9]*')
 dump() { mariadb_dump "$1" | sed 's/AUTO_INCREMENT=[0-9]* //'; }
 

@@ -119,7 +119,8 @@ static void altering(void **state)
 	is("ALTER TABLE t RENAME TO u", "ddl -table t +table u");
 	is("ALTER TABLE t RENAME COLUMN a TO b", "ddl -column t.a +column t.b");
 	is("ALTER TABLE t DROP PARTITION p", "ddl u");
-	is("ALTER TABLE t ALTER a SET DEFAULT ''", "ddl r");
+	is("ALTER TABLE t ALTER a SET DEFAULT '', ALTER COLUMN b DROP DEFAULT", "ddl r +column t.a? +column t.b?");
+	is("ALTER TABLE t ALTER INDEX i IGNORED", "ddl r");
 	is("/*!40000 ALTER TABLE t DISABLE KEYS */", "ddl r");
 	is("RENAME TABLE a TO b, c TO d.e", "ddl -table a +table b -table c +table d.e");
 	is("DROP TABLE IF EXISTS a, b", "ddl r -table a? -table b?");
@@ -153,6 +154,18 @@ static void columns(void **state)
 	column("enum('a','b;') NOT NULL DEFAULT 'b;' AFTER x", "enum('a','b;')", 0, "b;");
 	column("timestamp DEFAULT current_timestamp() ON UPDATE current_timestamp()", "timestamp", -1, NULL);
 	column("int DEFAULT -1", "int", -1, "-1");
+	column("national character varying(20) DEFAULT 'it''s \\'x\\''", "varchar(20)", -1, "it's 'x'");
+	column("nvarchar(3)", "varchar(3)", -1, NULL);
+	column("SERIAL", "bigint unsigned", 0, NULL);
+	assert_true(sql_default_is("varchar(9)", "''", "''''''"));
+	assert_true(sql_default_is("varchar(9)", "a\\b", "'a\\\\b'"));
+	assert_false(sql_default_is("varchar(9)", "b", "'a'"));
+	assert_true(sql_default_is("varchar(9)", "NULL", NULL));
+	assert_false(sql_default_is("int", "0", NULL));
+	assert_true(sql_default_is("decimal(10,2)", "0", "0.00"));
+	assert_true(sql_default_is("datetime", "2020-01-01", "'2020-01-01 00:00:00'"));
+	assert_false(sql_default_is("date", "2020-01-01", "'2020-01-02'"));
+	assert_false(sql_default_is("date", "2020-01-01", NULL));
 }
 
 static void password_hash(void **state)
