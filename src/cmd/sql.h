@@ -54,7 +54,8 @@ void sql_scripts_release(struct sql_scripts *s);
 int sql_scripts_load(struct tool *t, struct sql_scripts *s, struct err *err) MUST_CHECK;
 /* One by NAME of the profile or by FILE (appended when it is a file). NULL with err. */
 struct sql_script *sql_scripts_find(struct tool *t, struct sql_scripts *s, const char *name, struct err *err);
-/* Checksum and size of the file. ERR_ABSENT when it is not there. */
+/* Checksum and size of the file; of one that takes in others by SOURCE, the checksum of all their checksums.
+ * ERR_ABSENT when it is not there. */
 int sql_script_read(struct tool *t, struct sql_script *s, struct err *err) MUST_CHECK;
 
 /* ---- the database as a whole: sql_due.c ---- */
@@ -235,6 +236,8 @@ void sql_file_set_charset(struct sql_run *r, const char *name);
 void sql_file_set_modes(struct sql_run *r);
 int sql_file_push(struct sql_run *r, const char *path, struct err *err) MUST_CHECK;
 void sql_file_pop(struct sql_run *r);
+/* A name is relative to the file that says it, as people mean it. To be freed; NULL when it leads out of the directory top. */
+char *sql_path_below(const char *top, const char *file, const char *name);
 char *sql_file_path(const struct sql_run *r, const char *name);
 int sql_file_source(struct sql_run *r, const char *name, struct err *err) MUST_CHECK;
 /* Next item of the innermost file: 1, 0 at the end of all, -1. */

@@ -7,8 +7,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -122,25 +124,99 @@ struct sql_script *sql_scripts_find(struct tool *t, struct sql_scripts *s, const
 	return NULL;
 }
 
-int sql_script_read(struct tool *t, struct sql_script *s, struct err *err)
+/* ---- checksums ---- */
+
+struct reading {
+	struct tool *t;
+	const char *top;		/* directory that SOURCE may not leave */
+	struct sha256 all;		/* of the files' checksums */
+	int files, depth;
+};
+
+static int digest(struct reading *g, const char *path, char hex[SHA256_HEX_SIZE], int64_t *bytes, struct err *err);
+
+/* A line that takes in another file. One inside a string is no harm: it is the same each time.
+ * What is not there, or not to be read, is for the run to complain about. */
+static void look_at_line(struct reading *g, const char *path, const char *line, size_t len)
 {
-	AUTO_FD int fd = path_open(&t->root, s->path, O_RDONLY, 0, 0, err);
+	AUTO_FREE char *text = xstrndup(line, len), *file = NULL;
+	char *name = text + strspn(text, " \t"), hex[SHA256_HEX_SIZE];
+	size_t word = strcspn(name, " \t");
+	int64_t bytes = 0;
+
+	if ((word != 6 || strncasecmp(name, "source", 6)) && strncmp(name, "\\.", 2))
+		return;
+	name += *name == '\\' ? 2 : word;
+	name += strspn(name, " \t");
+	for (size_t n = strlen(name); n && strchr("; \t\r", name[n - 1]); n--)
+		name[n - 1] = '\0';
+	file = *name && g->depth < SQL_SOURCE_DEPTH ? sql_path_below(g->top, path, name) : NULL;
+	if (file && digest(g, file, hex, &bytes, NULL) == 0)
+		g->files++;
+}
+
+/* Only the beginnings of lines are looked at: a line may be 16 MiB long. */
+static void look_at_lines(struct reading *g, const char *path, struct buf *head, bool *inside, const char *p, size_t len)
+{
+	while (len) {
+		const char *nl = memchr(p, '\n', len);
+		size_t n = nl ? (size_t)(nl - p) : len;
+
+		if (!*inside && head->len + n <= PATH_MAX)
+			buf_add(head, p, n);
+		else
+			*inside = true;
+		if (nl) {
+			if (!*inside)
+				look_at_line(g, path, head->p, head->len);
+			buf_reset(head);
+			*inside = false;
+		}
+		p += nl ? n + 1 : n;
+		len -= nl ? n + 1 : n;
+	}
+}
+
+static int digest(struct reading *g, const char *path, char hex[SHA256_HEX_SIZE], int64_t *bytes, struct err *err)
+{
+	AUTO_FD int fd = path_open(&g->t->root, path, O_RDONLY | O_NONBLOCK, 0, 0, err);
 	AUTO_FREE char *chunk = xmalloc(1u << 18);
+	AUTO_BUF head = BUF_INIT;
+	bool inside = false;
 	struct sha256 h;
 	ssize_t n;
 
-	if (fd < 0) {
+	if (fd < 0)
+		return -1;
+	g->depth++;
+	sha256_init(&h);
+	while ((n = read(fd, chunk, 1u << 18)) > 0) {
+		sha256_update(&h, chunk, (size_t)n);
+		look_at_lines(g, path, &head, &inside, chunk, (size_t)n);
+		*bytes += n;
+	}
+	if (n == 0)
+		look_at_line(g, path, head.p, inside ? 0 : head.len);
+	g->depth--;
+	if (n < 0)
+		return err_sys(err, errno, "'%s'", path);
+	sha256_final_hex(&h, hex);
+	sha256_update(&g->all, hex, strlen(hex));
+	return 0;
+}
+
+int sql_script_read(struct tool *t, struct sql_script *s, struct err *err)
+{
+	AUTO_FREE char *top = path_dirname(s->path);
+	struct reading g = { .t = t, .top = top };
+
+	sha256_init(&g.all);
+	s->bytes = 0;
+	if (digest(&g, s->path, s->sha256, &s->bytes, err) < 0) {
 		err_prefix(err, "script '%s'", s->name);
 		return -1;
 	}
-	sha256_init(&h);
-	s->bytes = 0;
-	while ((n = read(fd, chunk, 1u << 18)) > 0) {
-		sha256_update(&h, chunk, (size_t)n);
-		s->bytes += n;
-	}
-	if (n < 0)
-		return err_sys(err, errno, "'%s'", s->path);
-	sha256_final_hex(&h, s->sha256);
+	if (g.files)
+		sha256_final_hex(&g.all, s->sha256);
 	return 0;
 }

@@ -77,16 +77,20 @@ void sql_file_pop(struct sql_run *r)
 	*f = (struct sql_file){ .fd = -1 };
 }
 
-/* The name is relative to the file that says it, as people mean it. NULL when it leads out of the script's directory. */
-char *sql_file_path(const struct sql_run *r, const char *name)
+char *sql_path_below(const char *top, const char *file, const char *name)
 {
-	AUTO_FREE char *dir = path_dirname(r->file[r->depth - 1].path);
+	AUTO_FREE char *dir = path_dirname(file);
 	AUTO_FREE char *path = *name == '/' ? xstrdup(name) : xasprintf("%s/%s", strcmp(dir, "/") ? dir : "", name);
-	size_t n = strcmp(r->top, "/") ? strlen(r->top) : 0;
+	size_t n = strcmp(top, "/") ? strlen(top) : 0;
 	AUTO_STRV parts = STRV_INIT;
 
 	strv_split(&parts, name, "/");
-	return strv_has(&parts, "..") || strncmp(path, r->top, n) || path[n] != '/' ? NULL : MOVE_PTR(path);
+	return strv_has(&parts, "..") || strncmp(path, top, n) || path[n] != '/' ? NULL : MOVE_PTR(path);
+}
+
+char *sql_file_path(const struct sql_run *r, const char *name)
+{
+	return sql_path_below(r->top, r->file[r->depth - 1].path, name);
 }
 
 int sql_file_source(struct sql_run *r, const char *name, struct err *err)

@@ -160,6 +160,12 @@ printf 'INSERT INTO a (x) VALUES ("inner");\nsource deeper.sql\n' >"$S/sub/inner
 echo 'INSERT INTO a (x) VALUES ("deeper")' >"$S/sub/deeper.sql"
 rc_is 0 "source, relative to the file that says it" sql apply /usr/share/demo/sql/outer.sql
 is "$(q "SELECT GROUP_CONCAT(x ORDER BY id) FROM a WHERE x LIKE '%er'")" "inner,deeper,outer" "in its place"
+rc_is 0 "again: nothing to do" sql apply /usr/share/demo/sql/outer.sql
+echo '-- more' >>"$S/sub/deeper.sql"
+rc_is 4 "a file that it takes in was changed: refused" sql apply /usr/share/demo/sql/outer.sql
+like "$err" "file [0-9a-f]{64}, applied [0-9a-f]{64}" "with both checksums"
+echo 'INSERT INTO a (x) VALUES ("deeper")' >"$S/sub/deeper.sql"
+rc_is 0 "put back: nothing to do" sql apply /usr/share/demo/sql/outer.sql
 echo 'source ../../../../etc/demo/demo.properties' | script climb
 rc_is 4 "source out of the directory is refused" sql apply /usr/share/demo/sql/climb.sql
 echo 'source loop.sql' | script loop
