@@ -161,11 +161,13 @@ struct sql_run {
 	struct strv intended;		/* tables of the latest statement that was run alone */
 	struct strv safe, unsafe;	/* tables by name: engine undoes a transaction, or does not */
 	int64_t rows;			/* of the statement at hand */
+	int64_t all_rows;		/* of all that this process ran */
 	bool loads;			/* it is LOAD DATA LOCAL */
 	bool load_failed;		/* a file could not be read to its end, and the server does not know */
 	unsigned warnings;
 	int count_from;			/* results before this one are the journal's */
 	struct timespec begun, told;
+	size_t packet;			/* the server's max_allowed_packet */
 	bool progress;			/* something was applied by this process: worth a reconnect */
 };
 

@@ -102,9 +102,8 @@ void sql_show_progress(struct sql_run *r, bool end)
 	static int terminal = -1;
 	struct timespec now;
 	double took, share;
+	char left[40];
 
-	if (r->number & 15 && !end && r->item.len < 65536)
-		return;		/* the clock is cheap, but not free */
 	if (terminal < 0)
 		terminal = isatty(STDERR_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -115,17 +114,19 @@ void sql_show_progress(struct sql_run *r, bool end)
 	r->told = now;
 	took = seconds_between(&r->begun, &now);
 	share = r->script->bytes && r->depth == 1 ? (double)r->item.offset / (double)r->script->bytes : 0;
+	snprintf(left, sizeof left, share > 0.01 ? ", about %.0f s left" : "", share > 0.01 ? took / share - took : 0);
 	if (terminal && !end) {
-		int bars = (int)(share * 30);
+		int bars = (int)(share * 16);
+		AUTO_FREE char *line = xasprintf("%-14.14s [%.*s%*s] %3d%% statement %lld, %lld MB, %lld rows%s", r->script->name,
+						 bars, "################", 16 - bars, "", (int)(share * 100), (long long)r->number,
+						 (long long)(r->item.offset >> 20), (long long)r->all_rows, left);
 
-		fprintf(stderr, "\r%-20.20s [%.*s%*s] %3d%% statement %lld, %.0f s left  ", r->script->name, bars,
-			"##############################", 30 - bars, "", (int)(share * 100), (long long)r->number,
-			share > 0.01 ? took / share - took : 0);
+		fprintf(stderr, "\r%-79.79s", line);
 		return;
 	}
 	if (terminal)
-		fprintf(stderr, "\r%*s\r", 78, "");
+		fprintf(stderr, "\r%79s\r", "");
 	if (!end)
-		log_info("script '%s': %d%%, statement %lld, %lld MB, about %.0f s left", r->script->name, (int)(share * 100),
-			 (long long)r->number, (long long)(r->item.offset >> 20), share > 0.01 ? took / share - took : 0);
+		log_info("script '%s': %d%%, statement %lld, %lld MB, %lld rows%s", r->script->name, (int)(share * 100),
+			 (long long)r->number, (long long)(r->item.offset >> 20), (long long)r->all_rows, left);
 }

@@ -67,6 +67,7 @@ void sql_journal_note(struct sql_run *r, const char *replay)
 	}
 	g->upto = r->number;
 	g->rows += r->rows;
+	r->all_rows += r->rows;
 	g->warnings += r->warnings;
 	g->replay = replay ? xstrdup(replay) : NULL;
 	sha256_update(&r->pend_sha, r->item.text, r->item.len);
@@ -223,7 +224,16 @@ static int send_behind(struct sql_run *r, struct buf *sql, bool *journal, struct
 {
 	int own = (int)count_statements(sql), failed = 0, rc;
 
-	buf_adds(sql, ";\n");
+	/* A statement that fills a packet has one for itself. */
+	if (sql->len + r->item.len + 4 > r->packet) {
+		*journal = true;
+		if (sql_send(r, sql->p, sql->len, &failed, err) < 0)
+			return -1;
+		buf_reset(sql);
+		own = 0;
+	} else {
+		buf_adds(sql, ";\n");
+	}
 	buf_add(sql, r->item.text, r->item.len);
 	r->rows = 0;
 	r->warnings = 0;
@@ -284,6 +294,7 @@ int sql_journal_inside(struct sql_run *r, const struct sql_kind *k, struct err *
 	g = &r->pend[r->n_pend - 1];
 	g->done = true;
 	g->rows = r->rows;
+	r->all_rows += r->rows;
 	g->warnings = r->warnings;
 	g->replay = replay.len ? xstrdup(replay.p) : NULL;
 	r->pend_bytes += r->item.len;

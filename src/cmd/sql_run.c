@@ -460,7 +460,8 @@ static int prepare(struct sql_run *r, struct err *err)
 		return -1;
 	if (sql_file_push(r, r->script->path, err) < 0)
 		return -1;
-	sqlsplit_set_limit(r->file[0].sp, (size_t)packet);
+	r->packet = (size_t)packet;
+	sqlsplit_set_limit(r->file[0].sp, r->packet);
 	sql_file_set_modes(r);
 	return scriptstate_begin(r->db, r->schema, r->script->name, r->script->sha256, r->script->bytes, err);
 }

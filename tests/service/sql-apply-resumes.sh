@@ -150,6 +150,22 @@ is "$(q "SELECT GROUP_CONCAT(x) FROM a WHERE x IN ('kept', 'taken back')")" "kep
 printf "FLUSH TABLES WITH READ LOCK;\\nINSERT INTO a (x) VALUES ('under lock');\\nUNLOCK TABLES;\\nFLUSH TABLES a WITH READ LOCK;\\nUNLOCK TABLES;\\n" | script frozen
 rc_is 0 "FLUSH TABLES WITH READ LOCK" sql apply /usr/share/demo/sql/frozen.sql
 
+# A statement as long as the server takes leaves no room for a record in its packet.
+packet=$(mariadb_sql 'SET GLOBAL max_allowed_packet = 1048576; SELECT @@GLOBAL.max_allowed_packet')
+q 'CREATE TABLE big (a longblob) ENGINE=MyISAM'
+{ printf "INSERT INTO big VALUES ('"; head -c $((packet - 2 - 27)) /dev/zero | tr '\0' x; printf "');\\n"; } | script long
+is "$(head -n 1 "$S/long.sql" | wc -c)" "$packet" "the longest statement there can be"
+rc_is 0 "is applied" sql apply /usr/share/demo/sql/long.sql
+is "$(q 'SELECT COUNT(*) FROM big')" 1 "once"
+mariadb_sql 'SET GLOBAL max_allowed_packet = DEFAULT'
+
+# A person who waits wants to know how far it is.
+for ((i = 0; i < 12; i++)); do echo 'INSERT INTO a (x) SELECT SLEEP(0.6);'; done | script slow
+rc_is 0 "a script of seven seconds" sql apply /usr/share/demo/sql/slow.sql
+like "$err" "script 'slow': [0-9]+%, statement [0-9]+, 0 MB, [1-9][0-9]* rows, about [0-9]+ s left" "tells what it is at"
+sed 's/0.6/0.1/' "$S/slow.sql" | script bar
+like "$(command script -qec "'$BIN/maintkit-sql' --root '$R' -p demo apply /usr/share/demo/sql/bar.sql" /dev/null </dev/null)" 'bar +\[#+ *\] +[0-9]+% statement [0-9]+, 0 MB, [0-9]+ rows' "on a terminal with a bar"
+
 # Scripts that end in a transaction, leave their directory, or use client commands.
 echo "START TRANSACTION; INSERT INTO a (x) VALUES ('lost');" | script open
 rc_is 2 "a script without COMMIT" sql apply /usr/share/demo/sql/open.sql
