@@ -37,7 +37,7 @@ static const struct opt repair_opts[] = {
 static const struct verb verbs[] = {
 	{ "create", "", "Make the database and the application's account.", VERB_DRY_RUN | VERB_DEFER | VERB_LOCK,
 	  0, 0, create_opts, sql_create },
-	{ "apply", "[NAME | FILE.sql]...", "Apply what is due, or the scripts named.", VERB_DRY_RUN | VERB_DEFER,
+	{ "apply", "[NAME | FILE.sql]...", "Apply what is due, or the scripts named.", VERB_DRY_RUN | VERB_DEFER | VERB_JSON,
 	  0, -1, apply_opts, sql_apply },
 	{ "plan", "[NAME | FILE.sql]...", "Show what apply would run.", VERB_JSON, 0, -1, plan_opts, sql_plan },
 	{ "status", "", "Show which scripts were applied.", VERB_JSON, 0, 0, connection, sql_status },

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../core/json.h"
 #include "sql.h"
 
 #ifndef MAINTKIT_VERSION
@@ -14,6 +15,20 @@
 
 #define LOST_MAX 3		/* lost this often in a row without having got any further: give up */
 #define DEADLOCK_MAX 3		/* the same for being chosen as a deadlock's victim */
+
+/* --json: what became of each script. */
+static struct buf report_text = BUF_INIT;
+static struct json report = { .out = &report_text };
+
+static void tell(const struct sql_script *s, const char *outcome, int64_t statements)
+{
+	json_object(&report, NULL);
+	json_string(&report, "script", s->name);
+	json_string(&report, "file", s->path);
+	json_string(&report, "outcome", outcome);
+	json_int(&report, "statements", statements);
+	json_end(&report);
+}
 
 /* May scripts be run here at all? named: the admin asked for this one. */
 static int check_origin(struct tool *t, const struct sql_view *v, const struct sql_script *s, bool named, struct err *err)
@@ -58,6 +73,7 @@ static int attempt(struct tool *t, struct sql_script *s, bool named, bool *progr
 	due = sql_due(&v, s, sql_opts.demo || (named && s->role == SQL_DEMO));
 	if (due == SQL_DONE) {
 		log_info("script '%s' is applied already", s->name);
+		tell(s, "applied already", 0);
 		return 0;
 	}
 	if (due == SQL_CHANGED)
@@ -72,6 +88,7 @@ static int attempt(struct tool *t, struct sql_script *s, bool named, bool *progr
 	if (n < 0)
 		return -1;
 	log_info("script '%s' is applied (%lld statement%s)", s->name, (long long)n, n == 1 ? "" : "s");
+	tell(s, "applied", n);
 	return 1;
 }
 
@@ -94,7 +111,7 @@ static int wait_for_server(struct tool *t, struct err *err)
 	return -1;
 }
 
-static int apply_one(struct tool *t, struct sql_script *s, bool named, struct err *err)
+static int apply_until_done(struct tool *t, struct sql_script *s, bool named, struct err *err)
 {
 	int lost = 0, victim = 0;
 
@@ -117,6 +134,19 @@ static int apply_one(struct tool *t, struct sql_script *s, bool named, struct er
 	}
 }
 
+static int apply_one(struct tool *t, struct sql_script *s, enum sql_due due, bool named, struct err *err)
+{
+	if (t->dry_run) {
+		log_info("would apply script '%s' (%s): %s", s->name, s->path, sql_due_word(due));
+		tell(s, "would be applied", 0);
+		return 0;
+	}
+	if (apply_until_done(t, s, named, err) >= 0)
+		return 0;
+	tell(s, "not applied", 0);
+	return -1;
+}
+
 static int apply_named(struct tool *t, const struct sql_view *v, struct sql_scripts *all, int argc, char **argv,
 		       struct err *err)
 {
@@ -129,9 +159,7 @@ static int apply_named(struct tool *t, const struct sql_view *v, struct sql_scri
 		due = sql_due(v, s, true);
 		if (due != SQL_DONE && due != SQL_RESUME && check_origin(t, v, s, true, err) < 0)
 			return -1;
-		if (t->dry_run)
-			log_info("would apply script '%s' (%s): %s", s->name, s->path, sql_due_word(due));
-		else if (apply_one(t, s, true, err) < 0)
+		if (apply_one(t, s, due, true, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -161,16 +189,16 @@ static int apply_due(struct tool *t, const struct sql_view *v, struct sql_script
 		due = sql_due(v, s, sql_opts.demo);
 		if (due == SQL_CHANGED && s->role == SQL_EXTRA)
 			return refuse_changed(v, s, err);
-		if (due == SQL_OFFERED)
+		if (due == SQL_OFFERED) {
 			log_info("script '%s' is offered and not applied by itself; to apply it: maintkit -p %s sql apply %s", s->name, t->package, s->name);
+			tell(s, "offered", 0);
+		}
 		if (due != SQL_DUE && due != SQL_RESUME)
 			continue;
 		ran++;
 		if (due == SQL_DUE && check_origin(t, v, s, false, err) < 0)
 			return -1;
-		if (t->dry_run)
-			log_info("would apply script '%s' (%s): %s", s->name, s->path, sql_due_word(due));
-		else if (apply_one(t, s, false, err) < 0)
+		if (apply_one(t, s, due, false, err) < 0)
 			return -1;
 	}
 	if (!ran)
@@ -180,7 +208,7 @@ static int apply_due(struct tool *t, const struct sql_view *v, struct sql_script
 	return set_installed(t, err);
 }
 
-int sql_apply(struct tool *t, int argc, char **argv, struct err *err)
+static int apply(struct tool *t, int argc, char **argv, struct err *err)
 {
 	CLEANUP(sql_scripts_release) struct sql_scripts all = SQL_SCRIPTS_INIT;
 	CLEANUP(sql_view_release) struct sql_view v = { 0 };
@@ -199,4 +227,21 @@ int sql_apply(struct tool *t, int argc, char **argv, struct err *err)
 	if (!v.origin)
 		return check_origin(t, &v, &nothing, false, err);
 	return apply_due(t, &v, &all, err);
+}
+
+int sql_apply(struct tool *t, int argc, char **argv, struct err *err)
+{
+	int rc;
+
+	json_object(&report, NULL);
+	json_string(&report, "database", sql_database(t, NULL));
+	json_array(&report, "scripts");
+	rc = apply(t, argc, argv, err);
+	json_end(&report);
+	json_string(&report, "error", rc < 0 ? err->text : NULL);
+	json_end(&report);
+	if (t->json && tool_print(&report_text, rc < 0 ? NULL : err) < 0)
+		rc = -1;
+	buf_release(&report_text);
+	return rc;
 }

@@ -197,6 +197,11 @@ rc_is 4 "another database is refused" sql apply /usr/share/demo/sql/other.sql
 q 'ALTER TABLE a MODIFY x varchar(30) NULL, DROP COLUMN z'
 rc_is 1 "verify finds drift" sql verify
 like "$out" "column a.z is missing" "what is missing"
+rc_is 2 "apply as JSON, with an error" sql apply --json /usr/share/demo/sql/late.sql /usr/share/demo/sql/halfway.sql
+ok "says what became of each script" python3 -c 'import json,sys
+d = json.loads(sys.argv[1])
+assert [(s["script"], s["outcome"]) for s in d["scripts"]] == [("late", "applied already"), ("halfway", "not applied")], d
+assert "halfway.sql:4:1: You have an error" in d["error"], d' "$out"
 rc_is 0 "status as JSON" eval 'sql status --json | python3 -m json.tool'
 mariadb_kill
 rc_is 3 "no server: not now" sql apply --wait 1
