@@ -1,5 +1,5 @@
 #!/bin/bash
-# proves: the splitter sends a server the very same statements, byte for byte, as the real mariadb client does
+# proves: the splitter sends a server the very same statements, byte for byte, as the real mariadb client does, and what is applied comes out the same
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/mariadb.sh"
@@ -60,6 +60,28 @@ for f in "$TOP"/tests/fixtures/sql/split/*.sql; do
 	"$T/sqlsend" - x utf8mb4 "$f" >"$T/whole" 2>&1
 	CHUNK=1 "$T/sqlsend" - x utf8mb4 "$f" >"$T/bytewise" 2>&1
 	same "$T/bytewise" "$T/whole" "$(basename "$f"): byte by byte the same"
+done
+
+# Applied, with the journal around each statement: the same database, or the same first error.
+. "$TOP/tests/lib/sqlworld.sh"
+sql_world "install =
+session = innodb_strict_mode=OFF sql_mode=NO_ENGINE_SUBSTITUTION timestamp=1700000000
+$(for f in "$TOP"/tests/fixtures/sql/split/latin1*.sql; do printf '[sql:%s]\nfile = %s\ncharset = latin1\n' "$(basename "$f" .sql)" "$(basename "$f")"; done)"
+cp "$TOP"/tests/fixtures/sql/split/*.sql "$S/"
+for f in "$S"/*.sql; do
+	name=$(basename "$f" .sql)
+	case $name in latin1*) cs=latin1 ;; usedb) continue ;; *) cs=utf8mb4 ;; esac	# that one leaves the database
+	fresh
+	mariadb_sql 'DROP DATABASE IF EXISTS demo_db; CREATE DATABASE demo_db'
+	mariadb --no-defaults --socket="$MARIADB_SOCKET" --default-character-set=$cs -D differ \
+		--init-command="SET SESSION innodb_strict_mode=OFF, sql_mode='NO_ENGINE_SUBSTITUTION', timestamp=1700000000" <"$f" >/dev/null 2>"$T/client.err"
+	want=$(grep -m 1 -oE '^ERROR ([0-9]+ |at )' "$T/client.err" | tr -dc 0-9)
+	case $cs in latin1) what=$name ;; *) what=/usr/share/demo/sql/$name.sql ;; esac
+	sql apply "$what" >"$T/our.err" 2>&1 && got='' || got=$(grep -m 1 -oE 'error [0-9]+, SQLSTATE' "$T/our.err" | tr -dc 0-9)
+	is "$got" "$want" "$name applied: ${want:-no error}" || diag "$(head -3 "$T/client.err" "$T/our.err")"
+	mariadb_dump differ | sed 's/differ/demo_db/g' >"$T/want"
+	mariadb_dump demo_db >"$T/got"
+	same "$T/got" "$T/want" "$name: the same database"
 done
 
 if [ -n "${SQL_CORPUS:-}" ]; then
