@@ -363,7 +363,7 @@ int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
 		if (!t->dry_run && (scriptstate_forget(db, schema, name, err) < 0 ||
 				    scriptstate_begin(db, schema, name, "", 0, err) < 0))
 			return -1;
-		log_info("script '%s' is forgotten: the next apply begins it anew", name);
+		log_info("script '%s' %s forgotten: the next apply begins it anew", name, t->dry_run ? "would be" : "is");
 		return 0;
 	}
 	if (number != open_at)
@@ -371,7 +371,7 @@ int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
 				 err_set(err, ERR_FAIL, "no statement of script '%s' is in question", name);
 	if (!t->dry_run && scriptstate_settle(db, schema, name, number, sql_opts.done, err) < 0)
 		return -1;
-	log_info("statement %lld of script '%s' is recorded as %s; go on with: maintkit -p %s sql apply %s", (long long)number,
-		 name, sql_opts.done ? "done" : "not done", t->package, name);
+	log_info("statement %lld of script '%s' %s recorded as %s; go on with: maintkit -p %s sql apply %s", (long long)number,
+		 name, t->dry_run ? "would be" : "is", sql_opts.done ? "done" : "not done", t->package, name);
 	return 0;
 }

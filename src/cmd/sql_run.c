@@ -422,8 +422,12 @@ static int next_statement(struct sql_run *r, struct err *err)
 {
 	size_t at = r->at_past;
 
-	if (r->item.command == SQLSPLIT_SOURCE)
-		return sql_file_source(r, r->item.text, err);
+	if (r->item.command == SQLSPLIT_SOURCE) {
+		if (sql_file_source(r, r->item.text, err) == 0)
+			return 0;
+		after_error(r, false, err);
+		return -1;
+	}
 	if (sql_watch_lost(r->hold->watch, r->db)) {
 		after_error(r, false, err);
 		return -1;

@@ -184,6 +184,11 @@ echo 'INSERT INTO a (x) VALUES ("deeper")' >"$S/sub/deeper.sql"
 rc_is 0 "put back: nothing to do" sql apply /usr/share/demo/sql/outer.sql
 echo 'source ../../../../etc/demo/demo.properties' | script climb
 rc_is 4 "source out of the directory is refused" sql apply /usr/share/demo/sql/climb.sql
+printf "INSERT INTO a (x) VALUES ('early');\nsource nowhere.sql\n" | script early
+rc_is 2 "source of what is not there" sql apply /usr/share/demo/sql/early.sql
+like "$err" "early.sql:2:1: source: .*nowhere.sql': No such file" "with its place"
+is "$(q "SELECT COUNT(*) FROM a WHERE x = 'early'")" 1 "what was before it is kept"
+like "$(sql status)" "running early: 1 statements, .*stopped: [^ ]*early.sql:2:1" "and the status knows"
 echo 'source loop.sql' | script loop
 rc_is 2 "a script that sources itself" sql apply /usr/share/demo/sql/loop.sql
 echo 'system touch /tmp/never' | script shell
