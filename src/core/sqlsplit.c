@@ -218,14 +218,15 @@ static enum sqlsplit_result do_command(struct sqlsplit *sp, const struct split_c
 		buf_truncate(&sp->in, sp->pos);
 		return SQLSPLIT_MORE;
 	case DELIMITER:
-		(void)split_take_argument(sp, line, len);
-		split_set_delimiter(sp);
+		/* Without one, or with a quote that is not closed, the client complains and goes on with the old one. */
+		if (split_take_argument(sp, line, len))
+			split_set_delimiter(sp);
 		return SQLSPLIT_MORE;
 	case COMMAND:
 		if (c->command == SQLSPLIT_SOURCE)
 			split_take_file_name(sp, line, len);
-		else
-			(void)split_take_argument(sp, line, len);
+		else if (!split_take_argument(sp, line, len))
+			buf_reset(&sp->arg);
 		if (sp->arg.len) {
 			if (!sp->out.len) {
 				sp->start_line = sp->line;

@@ -118,7 +118,7 @@ bool split_command_may_be(const struct sqlsplit *sp, bool *undecided)
 void split_set_delimiter(struct sqlsplit *sp)
 {
 	/* The client complains and goes on with the old one. */
-	if (!sp->arg.len || memchr(sp->arg.p, '\\', sp->arg.len))
+	if (memchr(sp->arg.p, '\\', sp->arg.len))
 		return;
 	sp->delimiter_len = sp->arg.len < DELIMITER_MAX ? sp->arg.len : DELIMITER_MAX;
 	memcpy(sp->delimiter, sp->arg.p, sp->delimiter_len);

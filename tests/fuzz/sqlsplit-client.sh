@@ -22,7 +22,9 @@ seed, count, out = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 rnd = random.Random(seed)
 texts = [open(f, 'rb').read() for f in sys.argv[4:]]
 bits = [b"'", b'"', b'`', b';', b'\\', b'/*', b'*/', b'/*!', b'--', b'-- ', b'#', b'\n', b'\r\n', b'\\g', b'\\N', b'\\\'', b'delimiter //\n',
-        b'\ndelimiter ;\n', b'//', b'\\c', b'use differ_other\n', b' ', b'\t', b'\xc3\xa9', b'\xe9', b'/*M!100 ', b"''", b'\\\n', b'\nquit\n', b'\\p']
+        b'\ndelimiter ;\n', b'//', b'\\c', b'use differ_other\n', b' ', b'\t', b'\xc3\xa9', b'\xe9', b'/*M!100 ', b"''", b'\\\n', b'\nquit\n', b'\\p',
+        b'\\d //\n', b'\ndelimiter\t"$$"\n', b'delimiter', b'\\u differ_other', b'\nuse `differ`;', b'\r', b'\ncharset latin1\n', b'\\C utf8mb4\n', b'\\G',
+        b';;', b'\xef\xbb\xbf', b'/*!50000 ', b'*/;', b"N'", b"x'", b'\x0b', b'\nuse\n', b'\n\n']
 bad = re.compile(rb'(?i)\\[!TPers.\-]|\\\r?\n?[!TPers.]|^\s*(status|system|tee|pager|edit|connect|source|prompt)\b|mysql\b|general_log', re.M)
 n = 0
 while n < count:
