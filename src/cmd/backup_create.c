@@ -133,7 +133,7 @@ static void report_made(const struct making *p, const struct strv *sealed, const
 	if (!p->db.exists)
 		log_warn("there was no database to put into it");
 	if (n->skipped || n->changed)
-		log_warn("%" PRIu64 " files were left out and %" PRIu64 " were written to while they were read; "
+		log_warn("%" PRIu64 " files or values were left out and %" PRIu64 " files were written to while they were read; "
 			 "'backup verify' names them", n->skipped, n->changed);
 }
 

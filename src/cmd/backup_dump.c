@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "../base/child.h"
 #include "backup.h"
+#include "backup_floats.h"
 #include "backup_stall.h"
 
 #define PIECE (4u << 20)	/* tar names a member's size before its data */
@@ -81,6 +83,7 @@ int backup_db_info(struct backup_db *d, struct buf *info, struct err *err)
 	if (db_get_int(d->db, "SELECT COUNT(*) FROM information_schema.events WHERE event_schema = ?",
 		       (struct db_value[]){ DBV_STR(d->name) }, 1, &events, err) < 0)
 		return -1;
+	info_add(info, "floats", "exact");	/* backup_floats.h */
 	info_add(info, "events", "%" PRId64, events);
 	buf_adds(&use, "USE ");
 	if (db_quote_name(&use, d->name, err) < 0 || db_run(d->db, use.p, NULL, 0, NULL, err) < 0)
@@ -133,7 +136,8 @@ static int run_dump(void *arg, struct buf *out UNUSED, struct err *err)
 	const char *argv[] = {
 		/* by itself it writes a pipe in pieces of 4096 bytes */
 		"stdbuf", "--output=256K", "mariadb-dump", job->where, "--single-transaction", "--quick", "--routines",
-		"--events", "--triggers", "--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4", "--max-allowed-packet=1G",
+		"--events", "--triggers", "--add-locks", "--hex-blob", "--no-tablespaces", "--default-character-set=utf8mb4",
+		"--max-allowed-packet=1G",
 		"--", job->name, NULL
 	};
 	struct child c = {
@@ -144,72 +148,130 @@ static int run_dump(void *arg, struct buf *out UNUSED, struct err *err)
 	return child_check(&c, err);
 }
 
-struct counting {
+/* What the dump goes through on its way into the archive. */
+struct pouring {
 	struct writer *w;
 	const char *database;
+	struct dumpscan scan;
+	struct floats *floats;
+	struct stall_source *source;
+	char *piece;
+	size_t len;
+	unsigned number;
 };
+
+static void pouring_release(struct pouring *p)
+{
+	dumpscan_release(&p->scan);
+	free(p->piece);
+}
 
 static void count_table(void *arg, const char *table, uint64_t rows)
 {
-	struct counting *c = arg;
+	struct pouring *p = arg;
 
-	manifest_add_table(&c->w->m, c->database, table, rows);
+	manifest_add_table(&p->w->m, p->database, table, rows);
 }
 
-/* Up to len bytes; fewer only at the end. */
-static ssize_t read_piece(int fd, char *into, size_t len, struct stall_source *source, struct err *err)
+static int put_piece(void *arg, const void *data, size_t len, struct err *err)
 {
-	size_t done = 0;
+	struct pouring *p = arg;
+	char path[48];
 
-	while (done < len) {
-		ssize_t n = read(fd, into + done, len - done);
+	if (!len)
+		return 0;
+	snprintf(path, sizeof(path), MEMBER_DATABASE "%06u.sql", ++p->number);
+	return writer_memory(p->w, path, data, len, err);
+}
+
+static int flush(struct pouring *p, struct err *err)
+{
+	size_t len = p->len;
+
+	p->len = 0;
+	return put_piece(p, p->piece, len, err);
+}
+
+/* The rows of a table have gone by. */
+static int end_rows(struct pouring *p, struct err *err)
+{
+	const char *table = p->scan.table.p;
+	AUTO_FREE char *member = NULL, *why = NULL;
+	uint64_t lost;
+
+	floats_begun(p->floats);
+	if (!strv_has(&p->floats->tables, table))
+		return 0;
+	if (flush(p, err) < 0 || floats_table(p->floats, table, put_piece, p, &lost, err) < 0) {
+		err_prefix(err, "the FLOAT columns of table '%s'", table);
+		return -1;
+	}
+	if (!lost)
+		return 0;
+	log_warn("table '%s' has %" PRIu64 " values of FLOAT columns with more digits than the six of a dump, and no primary key to "
+		 "name them by; give it one, or make the columns DOUBLE", table, lost);
+	member = xasprintf(MEMBER_DATABASE "%s", table);
+	why = xasprintf("%" PRIu64 " values of FLOAT columns have six digits only, as the table has no primary key", lost);
+	manifest_add_skipped(&p->w->m, member, why);
+	return 0;
+}
+
+/* More bytes of the dump are in the piece, from p->len on. */
+static int take_bytes(struct pouring *p, size_t n, struct err *err)
+{
+	size_t end = p->len + n;
+
+	while (p->len < end) {
+		size_t from = p->len, taken = dumpscan_add_rows(&p->scan, p->piece + from, end - from);
+
+		p->len += taken;
+		if (!p->scan.rows_end)
+			continue;
+		from = p->len;
+		if (end_rows(p, err) < 0)
+			return -1;
+		if (!p->len && from) {	/* it was put out */
+			memmove(p->piece, p->piece + from, end - from);
+			end -= from;
+		}
+	}
+	return 0;
+}
+
+static int copy_dump(struct pouring *p, int fd, struct err *err)
+{
+	for (;;) {
+		ssize_t n = read(fd, p->piece + p->len, PIECE - p->len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return err_sys(err, errno, "read the dump");
 		if (n == 0)
-			break;
-		done += (size_t)n;
-		*source->taken += (uint64_t)n;
-	}
-	return (ssize_t)done;
-}
-
-static int copy_dump(struct writer *w, int fd, struct dumpscan *scan, struct stall_source *source, struct err *err)
-{
-	AUTO_FREE char *piece = xmalloc(PIECE);
-
-	for (unsigned number = 1; ; number++) {
-		ssize_t n = read_piece(fd, piece, PIECE, source, err);
-		char path[48];
-
-		if (n <= 0)
-			return (int)n;
-		dumpscan_add(scan, piece, (size_t)n);
-		snprintf(path, sizeof(path), MEMBER_DATABASE "%06u.sql", number);
-		if (writer_memory(w, path, piece, (size_t)n, err) < 0)
+			return flush(p, err);
+		*p->source->taken += (uint64_t)n;
+		if (take_bytes(p, (size_t)n, err) < 0 || (p->len == PIECE && flush(p, err) < 0))
 			return -1;
 	}
 }
 
-static int receive_dump(struct writer *w, const struct backup_db *d, int fd, struct userproc *u, struct stall_source *source,
-			struct err *err)
+static int receive_dump(struct pouring *p, int fd, struct userproc *u, struct err *err)
 {
-	CLEANUP(dumpscan_release) struct dumpscan scan;
-	struct counting counting = { w, d->name };
-
-	dumpscan_init(&scan, count_table, &counting);
-	if (copy_dump(w, fd, &scan, source, err) < 0 || userproc_wait(u, NULL, err) < 0)
+	if (copy_dump(p, fd, err) < 0 || userproc_wait(u, NULL, err) < 0)
 		return -1;
-	if (!dumpscan_end(&scan))
-		return err_set(err, ERR_FAIL, "the dump of database '%s' is not complete", d->name);
-	return writer_memory(w, MEMBER_COMPLETE, "", 0, err);
+	if (!dumpscan_end(&p->scan))
+		return err_set(err, ERR_FAIL, "the dump of database '%s' is not complete", p->database);
+	if (p->floats->set)
+		log_info("%" PRIu64 " values of FLOAT columns have more than six digits; statements behind the rows set them",
+			 p->floats->set);
+	return writer_memory(p->w, MEMBER_COMPLETE, "", 0, err);
 }
 
 int backup_dump(struct writer *w, struct backup_db *d, struct tool *t, struct err *err)
 {
 	CLEANUP(stall_source_release) struct stall_source source = { .out = -1 };
+	CLEANUP(floats_release) struct floats floats = FLOATS_INIT;
+	CLEANUP(pouring_release) struct pouring pouring = { .w = w, .database = d->name, .floats = &floats, .source = &source };
 	CLEANUP(userproc_stop) struct userproc u = USERPROC_INIT;
 	AUTO_FREE char *where = backup_db_where(t, err);
 	int p[2], stall_ms;
@@ -224,10 +286,13 @@ int backup_dump(struct writer *w, struct backup_db *d, struct tool *t, struct er
 	struct userproc_opts o = { .keep = { to }, .timeout_ms = -1 };
 
 	fcntl(to, F_SETPIPE_SZ, PIPE_SIZE);
-	if (stall_source_init(&source, to, err) < 0 || userproc_start(&u, &o, run_dump, &job, err) < 0)
+	dumpscan_init(&pouring.scan, count_table, &pouring);
+	pouring.piece = xmalloc(PIECE);
+	if (floats_begin(&floats, t, d->name, err) < 0 || stall_source_init(&source, to, err) < 0 ||
+	    userproc_start(&u, &o, run_dump, &job, err) < 0)
 		return -1;
 	mem_close_cleanup(&to);
-	if (receive_dump(w, d, from, &u, &source, err) < 0)
+	if (receive_dump(&pouring, from, &u, err) < 0)
 		return -1;
 	return db_run(d->db, "UNLOCK TABLES", NULL, 0, NULL, err);
 }

@@ -4,7 +4,8 @@
  * Every table must have the rows that the manifest says. A table of the live
  * database to which nothing was written since the backup began must have the
  * same CHECKSUM TABLE; the others can only be counted. Not compared are tables
- * with FLOAT columns: mariadb-dump writes six digits of them.
+ * with FLOAT columns of which the backup says that digits are missing, and all
+ * such tables of backups that were made before the digits were stored.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -105,6 +106,17 @@ static int checksum(struct testing *g, const char *database, const char *table, 
 	return 0;
 }
 
+/* Those with FLOAT columns are, since the digits that a dump lacks are behind the rows (backup_floats.h). */
+static bool is_exact(struct testing *g, const char *table)
+{
+	AUTO_FREE char *floats = info_get(&g->facts->info, "floats"), *note = xasprintf(MEMBER_DATABASE "%s: ", table);
+
+	for (size_t i = 0; i < g->facts->notes.n; i++)
+		if (strncmp(g->facts->notes.v[i], note, strlen(note)) == 0)
+			return false;
+	return floats;
+}
+
 /* 1: nothing was written to the live table since, and its values are dumped exactly. */
 static int is_untouched(struct testing *g, const char *table, long long created, struct err *err)
 {
@@ -112,9 +124,10 @@ static int is_untouched(struct testing *g, const char *table, long long created,
 
 	/* update_time of InnoDB is not known after a restart of the server: NULL is not less */
 	if (db_get_int(g->load.db, "SELECT COUNT(*) FROM information_schema.tables t WHERE table_schema = ? AND table_name = ? "
-		       "AND UNIX_TIMESTAMP(update_time) < ? AND NOT EXISTS (SELECT 1 FROM information_schema.columns c "
-		       "WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name AND c.data_type = 'float')",
-		       (struct db_value[]){ DBV_STR(g->live), DBV_STR(table), DBV_INT(created) }, 3, &n, err) < 0)
+		       "AND UNIX_TIMESTAMP(update_time) < ? AND (? OR NOT EXISTS (SELECT 1 FROM information_schema.columns c "
+		       "WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name AND c.data_type = 'float'))",
+		       (struct db_value[]){ DBV_STR(g->live), DBV_STR(table), DBV_INT(created), DBV_INT(is_exact(g, table)) },
+		       4, &n, err) < 0)
 		return -1;
 	return n > 0;
 }

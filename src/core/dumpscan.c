@@ -61,6 +61,8 @@ static void end_line(struct dumpscan *s)
 		s->routine = false;
 	else if (!s->routine && begins(&s->line, "CREATE TABLE `"))
 		start_table(s);
+	else if (!s->routine && s->in_table && strcmp(s->line.p, "UNLOCK TABLES;") == 0)
+		s->rows_end = true;
 	else if (!s->routine && begins(&s->line, "-- Dump completed"))
 		s->complete = true;
 	buf_reset(&s->line);
@@ -161,12 +163,22 @@ static size_t inside(struct dumpscan *s, const char *p, size_t len)
 	return len;
 }
 
+size_t dumpscan_add_rows(struct dumpscan *s, const void *data, size_t len)
+{
+	const char *p = data, *end = p + len;
+
+	s->rows_end = false;
+	while (p < end && !s->rows_end)
+		p += s->insert ? inside(s, p, (size_t)(end - p)) : outside(s, p, (size_t)(end - p));
+	return len - (size_t)(end - p);
+}
+
 void dumpscan_add(struct dumpscan *s, const void *data, size_t len)
 {
 	const char *p = data;
 
 	while (len) {
-		size_t n = s->insert ? inside(s, p, len) : outside(s, p, len);
+		size_t n = dumpscan_add_rows(s, p, len);
 
 		p += n;
 		len -= n;

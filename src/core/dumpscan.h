@@ -23,13 +23,17 @@ struct dumpscan {
 	struct buf line;	/* beginning of the current line */
 	struct buf table;
 	uint64_t rows;
-	bool in_table, routine, insert, values, in_string, in_name, escaped, complete;
+	bool in_table, routine, insert, values, in_string, in_name, escaped, complete, rows_end;
 	unsigned depth;
 };
 
 /* found is called once for each table, in the dump's order. */
 void dumpscan_init(struct dumpscan *s, dumpscan_fn *found, void *arg);
 void dumpscan_add(struct dumpscan *s, const void *data, size_t len);
+/* The same up to where the rows of a table have ended: statements of ours may
+ * follow there, before the table's triggers. Returns the bytes that it took,
+ * all of them unless s->rows_end. s->table: the table. */
+size_t dumpscan_add_rows(struct dumpscan *s, const void *data, size_t len);
 /* Reports the last table. False when the dump is not complete. */
 bool dumpscan_end(struct dumpscan *s);
 void dumpscan_release(struct dumpscan *s);

@@ -54,7 +54,7 @@ chown -R 65534:65534 "$D"; chmod 640 "$D/big.pdf"; touch -d 2020-02-03 "$D/big.p
 
 ok "create" backup create
 like "$err" "4 tables with 30005 rows" "with the rows that the dump has"
-like "$err" "1 files were left out" "and names what it left out"
+like "$err" "1 files or values were left out" "and names what it left out"
 like "$err" "1 tables know no transactions" "and what it locked"
 B=$(newest)
 is "$(stat -c '%a %u' "$B") $(stat -c %a "$R/var/backups/demo")" "600 0 700" "it is root's alone"

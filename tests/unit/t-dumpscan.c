@@ -57,6 +57,34 @@ static void in_pieces(void **state)
 	}
 }
 
+/* Where the rows of a table have ended, a statement of ours may stand. */
+static void rows_end(void **state)
+{
+	static const char text[] = "CREATE TABLE `t` (\n);\nLOCK TABLES `t` WRITE;\nINSERT INTO `t` VALUES\n('\\nUNLOCK TABLES;\\n');\n"
+		"UNLOCK TABLES;\nDELIMITER ;;\nUNLOCK TABLES;\n;;\nDELIMITER ;\n";
+	const char *end = strstr(text, "DELIMITER");
+
+	(void)state;
+	for (size_t cut = 0; cut < sizeof(text); cut++) {
+		AUTO_BUF out = BUF_INIT;
+		struct dumpscan s;
+		size_t at = 0, found_at = 0, times = 0;
+
+		dumpscan_init(&s, found, &out);
+		while (at < sizeof(text) - 1) {
+			at += dumpscan_add_rows(&s, text + at, (at < cut ? cut : sizeof(text) - 1) - at);
+			if (!s.rows_end)
+				continue;
+			assert_string_equal(s.table.p, "t");
+			found_at = at;
+			times++;
+		}
+		assert_int_equal(found_at, end - text);
+		assert_int_equal(times, 1);
+		dumpscan_release(&s);
+	}
+}
+
 static void cut_off(void **state)
 {
 	AUTO_BUF text = BUF_INIT;
@@ -84,7 +112,8 @@ static void end_inside_a_routine_is_no_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(in_pieces), cmocka_unit_test(cut_off), cmocka_unit_test(end_inside_a_routine_is_no_end),
+		cmocka_unit_test(in_pieces),
+		cmocka_unit_test(rows_end), cmocka_unit_test(cut_off), cmocka_unit_test(end_inside_a_routine_is_no_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
