@@ -268,6 +268,9 @@ int backup_read_alone(struct tool *t, const char *file, const struct sink *sink,
 /* Path of the backup as given: a path, or a name in the backup directory. To be freed. */
 char *backup_path(struct tool *t, const char *given);
 const char *backup_dir(struct tool *t);
+/* The directory of linked documents beside file (as the real system sees it), as the managed system sees it, to be freed.
+ * NULL: it lies outside. */
+char *links_path(struct tool *t, const char *file);
 
 /* ---- what there is ---------------------------------------------------------- */
 struct backup_item {

@@ -105,6 +105,13 @@ const char *backup_dir(struct tool *t)
 	return profile_get_or(t->profile, "backup", "dir", "/var/backups");
 }
 
+char *links_path(struct tool *t, const char *file)
+{
+	size_t skip = strlen(t->root.prefix);
+
+	return strncmp(file, t->root.prefix, skip) == 0 && file[skip] == '/' ? xasprintf("%s" BACKUP_LINKS, file + skip) : NULL;
+}
+
 char *backup_path(struct tool *t, const char *given)
 {
 	AUTO_FREE char *cwd = NULL;

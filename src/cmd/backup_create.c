@@ -137,6 +137,14 @@ static void report_made(const struct making *p, const struct strv *sealed, const
 			 "'backup verify' names them", n->skipped, n->changed);
 }
 
+/* Known before they are there: a purge that destroys takes them along, because they are documents that anybody can read. */
+static int note_links(const struct making *p, struct tool *t, struct err *err)
+{
+	AUTO_FREE char *path = links_path(t, p->output);
+
+	return !path ? 0 : effect_done(t->profile, &t->root, EFFECT_DATA, "dir", path, EFFECT_ABSENT, "", err);
+}
+
 /* Temporary files of runs that were killed: their names have other times in
  * them than ours, so atomic.h does not know them. */
 static int sweep(const struct root *root, const char *output, struct err *err)
@@ -218,7 +226,7 @@ static int make(struct making *p, struct tool *t, struct err *err)
 		return -1;
 	if (record_parse(report.p, report.len, &pos, &sealed) != RECORD_OK || sealed.n < 3)
 		return err_set(err, ERR_FAIL, "the encryption's report is damaged");
-	if ((p->linked && links_commit(&links, err) < 0) || (indexed && end_index(&index_file, &fresh, sealed.v[0], err) < 0) ||
+	if ((p->linked && (note_links(p, t, err) < 0 || links_commit(&links, err) < 0)) || (indexed && end_index(&index_file, &fresh, sealed.v[0], err) < 0) ||
 	    effect_intend(t->profile, &t->root, EFFECT_DATA, "backup", p->output, EFFECT_ABSENT, "", err) < 0 ||
 	    atomic_commit(&a, err) < 0)
 		return -1;

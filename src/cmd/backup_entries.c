@@ -26,6 +26,7 @@
 #include "../base/xattrs.h"
 #include "backup_restore.h"
 
+#define BEGUN "begun"
 #define LOST_FOUND "lost+found"	/* the file system's own; an empty one is nobody's document */
 
 struct exchange {
@@ -224,15 +225,13 @@ static int copy_attributes(const struct exchange *x, int from, int to, struct er
 /* An empty NAME.part, with the attributes of what is in use. */
 static int begin_part(const struct exchange *x, const char *part, struct err *err)
 {
-	static const char *const temp = "begun";
-
-	if ((unlinkat(x->aside, temp, AT_REMOVEDIR) < 0 && errno != ENOENT) || mkdirat(x->aside, temp, 0700) < 0)
+	if (mkdirat(x->aside, BEGUN, 0700) < 0)
 		return err_sys(err, errno, "make a directory in '%s/%s'", x->tree->path, x->ours);
-	AUTO_FD int fd = open_dir(x->aside, temp, x, err);
+	AUTO_FD int fd = open_dir(x->aside, BEGUN, x, err);
 
 	if (fd < 0 || copy_attributes(x, x->used, fd, err) < 0 || sync_dir(fd, x, err) < 0)
 		return -1;
-	return rename_aside(x, temp, part, err);
+	return rename_aside(x, BEGUN, part, err);
 }
 
 /* What is in use, of the set NAME, to where it is kept. */
@@ -265,6 +264,8 @@ static int run(const struct exchange *x, const char *in, const char *out, struct
 
 	if (going < 0)
 		return -1;
+	if (unlinkat(x->aside, BEGUN, AT_REMOVEDIR) < 0 && errno != ENOENT)	/* of a run that was killed */
+		return err_sys(err, errno, "remove '" BEGUN "' in '%s/%s'", x->tree->path, x->ours);
 	if (!comes && !coming)	/* in use; then what was is here */
 		return gone ? 0 : err_set(err, ERR_FAIL, "'%s/%s' holds nothing of what was in use and what was restored; "
 					  "somebody moved it: put it back", x->tree->path, x->ours);

@@ -96,8 +96,8 @@ int links_put(struct links *l, const char *path, int fd, struct err *err)
 	if (link_fd(fd, at, leaf) == 0)
 		return 1;
 	if (errno == EXDEV)
-		return err_set(err, ERR_FAIL, "'%s' lies on another file system than '%s', and a hard link cannot lead from one to the other; "
-			       "use --documents=since or full", path, l->dir);
+		return err_set(err, ERR_FAIL, "'%s' lies on another file system than '%s', or another mount of it, and a hard link cannot lead "
+			       "there; use --documents=since or full", path, l->dir);
 	/* too many links; an immutable file; one that vanished from every directory */
 	return errno == EMLINK || errno == EPERM || errno == ENOENT ? 0 : err_sys(err, errno, "link '%s'", path);
 }

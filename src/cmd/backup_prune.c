@@ -72,10 +72,14 @@ static int remove_companions(struct tool *t, const char *name, struct err *err)
 		if (path_unlink(&t->root, path, err) < 0)
 			return -1;
 	}
-	AUTO_FREE char *links = xasprintf("%s%s/%s" BACKUP_LINKS, t->root.prefix, backup_dir(t), name);
+	AUTO_FREE char *links = xasprintf("%s/%s" BACKUP_LINKS, backup_dir(t), name);
+	AUTO_FREE char *real = xasprintf("%s%s", t->root.prefix, links);
 
-	nftw(links, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	return access(links, F_OK) == 0 ? err_set(err, ERR_FAIL, "'%s' could not be removed", links) : 0;
+	if (access(real, F_OK) < 0)
+		return 0;
+	nftw(real, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	return access(real, F_OK) == 0 ? err_set(err, ERR_FAIL, "'%s' could not be removed", real) :
+	       effect_undone(t->profile, &t->root, "dir", links, err);
 }
 
 /* The backup first: what lies beside it alone is swept by the next run, a

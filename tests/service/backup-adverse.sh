@@ -5,14 +5,8 @@
 # FLIP_STRIDE: every so-manieth byte (default: 60 of them; SOAK=1: all). FILES: how many for the memory test (SOAK=1: 200000).
 OWN_MOUNTS=1
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
-mariadb_here || skip_all "$mariadb_why"
-pgp_system
-mariadb_new || BAIL "no database server"
-backup() { "$BIN/maintkit-backup" --root "$R" -p demo "$@"; }
-B=$R/var/backups/demo D=$R/var/lib/demo/documents
-last() { ls "$B"/*.gpg | tail -1; }
+. "$TOP/tests/lib/backup.sh"
+backup_system
 ok "a key" pgp ensure
 mariadb_sql "CREATE DATABASE demo; CREATE TABLE demo.demographic (id INT PRIMARY KEY AUTO_INCREMENT, b LONGBLOB)"
 mkdir -p "$D/sub"

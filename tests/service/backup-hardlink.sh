@@ -150,4 +150,13 @@ printf '[backup]\nkeep-days = 1\nkeep-weeks = 0\nkeep-months = 0\n' >"$R/etc/dem
 ok "prune" backup prune
 is "$(ls -d "$H"* 2>/dev/null)" "" "removes the links with their backup"
 is "$(cat "$D/sub/deep/x")" deep "and not the documents"
+
+# a purge that destroys the documents leaves no other name of them
+ok "once more" create --documents=hardlink
+isnt "$(find "$R" -name d10 | wc -l)" 1 "there are other names of a document"
+printf '[package]\nname = demo\n[database]\nname = demo\n[data]\ndocuments = /var/lib/demo/documents\n[backup]\ndir = /var/backups/demo\n' >"$T/profile"
+rm "$R/usr/share/demo/maintkit.conf"
+ok "purge" "$BIN/maintkit-data" --root "$R" -p demo --profile "$T/profile" purge --decision destroy
+is "$(find "$R" -name d10)" "" "no name of it is left"
+ok "the backup itself is kept" [ -e "$(last)" ]
 done_testing

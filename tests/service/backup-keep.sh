@@ -2,15 +2,9 @@
 # proves: backups are listed, test-restored and pruned by rules, and what still is needed never goes
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
-mariadb_here || skip_all "$mariadb_why"
-pgp_system
-mariadb_new || BAIL "no database server"
+. "$TOP/tests/lib/backup.sh"
+backup_system
 
-backup() { "$BIN/maintkit-backup" --root "$R" -p demo "$@"; }
-B=$R/var/backups/demo
-names() { ls "$B" | grep 'gpg$'; }
 field() { backup list --json | python3 -c 'import json,sys; print(json.load(sys.stdin)[int(sys.argv[1])][sys.argv[2]])' "$1" "$2"; }
 scratches() { mariadb_sql "SHOW DATABASES LIKE 'maintkit%'"; }
 

@@ -109,6 +109,12 @@ rc_is 2 "no room on that file system" backup restore --key "$key" "$B"
 like "$err" "not enough space in '$D': about 64 MiB.*5[0-9] MiB are free" "is said before anything is written"
 is "$(files)$(aside)" "$before" "nothing was touched"
 rm "$D/large"
+mount -o remount,nr_inodes=$(($(df --output=iused "$D" | tail -n 1) + 10)) "$D"
+before=$(files)
+rc_is 2 "a disk that is full in the middle" backup restore --only documents --key "$key" "$B"
+like "$err" "No space left" "is said"
+is "$(files)$(aside)" "$before" "nothing was touched, and nothing is left"
+mount -o remount,nr_inodes=10000 "$D"
 
 # ---- mounts below the tree ------------------------------------------------------------------------------------
 umount "$D"

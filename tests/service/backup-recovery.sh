@@ -2,15 +2,9 @@
 # proves: a backup opens without this machine: by a recovery passphrase that somebody has proven to have, or an off-site key, with plain tools
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
-mariadb_here || skip_all "$mariadb_why"
-pgp_system
-mariadb_new || BAIL "no database server"
+. "$TOP/tests/lib/backup.sh"
+backup_system
 
-backup() { "$BIN/maintkit-backup" --root "$R" -p demo "$@"; }
-B=$R/var/backups/demo
-newest() { ls "$B"/*.gpg | tail -1; }
 mariadb_sql "CREATE DATABASE demo; CREATE TABLE demo.demographic (id INT PRIMARY KEY, name VARCHAR(30)); INSERT INTO demo.demographic VALUES (1, 'Ann'), (2, 'Bob')"
 mkdir -p "$R/var/lib/demo/documents"; echo scan >"$R/var/lib/demo/documents/scan.txt"
 
@@ -43,7 +37,7 @@ ok "typed from paper, in capitals and with blanks, it does" backup recovery --co
 sleep 1.1
 ok "now it counts" backup create --scheduled
 like "$err" "opened with the recovery passphrase" "and is said"
-P=$(newest)
+P=$(last)
 is "$(backup list --json | python3 -c 'import json,sys; b=json.load(sys.stdin)[-1]; print(b["purpose"], b["recipient2"])')" "scheduled recovery passphrase" "and noted"
 like "$(backup list)" " [0-9A-F]{8} recovery" "and listed"
 ok "the clinic's key opens it" backup verify "$P"
@@ -113,7 +107,7 @@ rc_is 4 "the clinic's own key named as off-site" backup create --scheduled
 printf '[backup]\nrecipients = /etc/demo/off.asc\n' >"$R/etc/demo/maintkit.conf"
 sleep 1.1
 ok "a key from elsewhere" backup create --archive
-O=$(newest)
+O=$(last)
 like "$(backup recipients)" "off-site +$fpr .*secret: elsewhere" "is told apart"
 
 # ---- plain tools, as somebody else, on another machine

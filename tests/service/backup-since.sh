@@ -2,18 +2,10 @@
 # proves: a backup since another holds what changed, is whole only together with it, and names it when it is missing
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
-mariadb_here || skip_all "$mariadb_why"
-pgp_system
-mariadb_new || BAIL "no database server"
+. "$TOP/tests/lib/backup.sh"
+backup_system
 
-backup() { "$BIN/maintkit-backup" --root "$R" -p demo "$@"; }
-B=$R/var/backups/demo D=$R/var/lib/demo/documents
-names() { ls "$B" | grep 'gpg$'; }
-last() { names | tail -1; }
-info() { sed -n "s/^$2=//p" "$B/$1.info"; }
-tick() { sleep 1.1; }
+newest() { names | tail -n 1; }
 # the whole tree: names, kinds, modes, owners, times of files, content
 tree() { (cd "$1" && find . -mindepth 1 \( -type f -printf '%P f %m %U %G %T@ ' -exec sha256sum {} \; -o -printf '%P %y %m %U %G %l\n' \) | sed 's/\.[0-9]* / /' | LC_ALL=C sort); }
 
@@ -28,13 +20,13 @@ chown -R 65534:65534 "$D"; sleep 3.1
 
 ok "nothing to go back to" backup create --documents=since
 like "$err" "no full backup of the last 30 days" "is said"
-full=$(last)
+full=$(newest)
 is "$(info "$full" documents) $(info "$full" files)" "full 303" "and it is a full one"
 is "$(stat -c '%a' "$B/$full.index")" 600 "its index is root's alone"
 nok "and has no names" grep -aq doc1 "$B/$full.index"
 tick
 ok "nothing changed" backup create --documents=since
-first=$(last)
+first=$(newest)
 like "$err" "303 of 303 documents are left to '$full'" "all documents are left to it"
 is "$(info "$first" documents) $(info "$first" base)" "since $full" "and that is noted"
 ok "it is small" [ "$(stat -c %s "$B/$first")" -lt 1000000 ]
@@ -47,7 +39,7 @@ chmod 600 "$D/sub/doc8"; chown 1:1 "$D/sub/doc9"; cp -p "$D/sub/doc10" "$D/c" &&
 touch -d 2001-01-01 "$D/sub/doc11"; old=$(stat -c %y "$D/sub/doc12"); printf Z | dd of="$D/sub/doc12" conv=notrunc status=none; touch -d "$old" "$D/sub/doc12"
 tick
 ok "changes" backup create --documents=since
-second=$(last)
+second=$(newest)
 like "$err" "29[0-9] of 303 documents are left" "what changed is in it, also when size and time were put back"
 tree "$D" >"$T/want"
 ok "restore" backup restore --key "$key" --to "$T/back" --database back "$second"
@@ -106,10 +98,10 @@ mkdir "$D/inner"; echo one >"$D/inner/setting"; chown -R 65534:65534 "$D"; mv "$
 sed -i 's,^configuration = .*,& /var/lib/demo/documents/inner,' "$R/usr/share/demo/maintkit.conf"
 tick; sleep 3
 ok "a full one" backup create --documents=full
-inner=$(last)
+inner=$(newest)
 tick
 ok "and one since" backup create --documents=since
-third=$(last)
+third=$(newest)
 mv "$B/$inner" "$T/away/base"
 rc_is 2 "some of it is left to the base" backup restore --key "$key" --only properties "$third"
 mv "$T/away/base" "$B/$inner"
@@ -129,18 +121,18 @@ like "$out" "keep +$full: .*needed by" "and says why"
 tick; cp "$B/$full.index" "$T/index"; printf 'garbage' >"$B/$full.index"
 ok "a damaged index" backup create --documents=since
 like "$err" "is damaged.*no full backup" "is not used"
-is "$(info "$(last)" documents)" full "the next is full"
-rm "$B/$(last)"*; cp "$T/index" "$B/$full.index"
+is "$(info "$(newest)" documents)" full "the next is full"
+rm "$B/$(newest)"*; cp "$T/index" "$B/$full.index"
 truncate -s -64 "$B/$full.index"; tick
 ok "a cut one" backup create --documents=since
-is "$(info "$(last)" documents)" full "neither"
-rm "$B/$(last)"*; cp "$T/index" "$B/$full.index"
+is "$(info "$(newest)" documents)" full "neither"
+rm "$B/$(newest)"*; cp "$T/index" "$B/$full.index"
 printf '[backup]\ndocuments = since\nfull-every = 1\n' >"$R/etc/demo/maintkit.conf"; tick
 ok "as the profile says" backup create
-is "$(info "$(last)" documents)" since "it goes back"
+is "$(info "$(newest)" documents)" since "it goes back"
 sed -i 's/^created=.*/created=2026-01-01T00:00:00Z/' "$B/$full.info"; tick
 ok "the full one is old" backup create
-is "$(info "$(last)" documents)" full "another full one is made"
+is "$(info "$(newest)" documents)" full "another full one is made"
 rc_is 2 "another word" backup create --documents=some
-like "$err" "neither full nor since" "is refused"
+like "$err" "none of full, since, hardlink" "is refused"
 done_testing
