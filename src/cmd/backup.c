@@ -24,6 +24,8 @@ static const struct opt create_opts[] = {
 static const struct opt verify_opts[] = {
 	{ "restore-test", 0, OPT_FLAG, &backup_options.restore_test, NULL,
 	  "load the dump into a scratch database as well, and compare that" },
+	{ "skip-links", 0, OPT_FLAG, &backup_options.skip_links, NULL,
+	  "do not read documents that are hard links beside it; the outcome is not kept then" },
 	BACKUP_KEY_OPTS, { 0 },
 };
 static const struct opt forgo_opts[] = {

@@ -47,7 +47,7 @@ struct backup_options {
 	const char *output, *key, *to, *database, *documents, *reason;
 	struct strv recipients;
 	bool if_patients, for_upgrade, scheduled, archive, files_only, skip_unreadable, passphrase_stdin, recovery_stdin;
-	bool restore_test, confirm, renew, off, sql, accept_changed;
+	bool restore_test, confirm, renew, off, sql, accept_changed, skip_links;
 	long level;	/* of the version that is coming; 0: not told */
 };
 extern struct backup_options backup_options;

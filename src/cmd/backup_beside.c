@@ -72,6 +72,8 @@ int beside_take(void *arg, const struct manifest_file *f, struct err *err)
 
 	if (strncmp(f->path, MEMBER_FILES "/", strlen(MEMBER_FILES) + 1) != 0)
 		return err_set(err, ERR_FAIL, "a line of the manifest is malformed");
+	if (backup_options.skip_links)
+		return 0;
 	if (b->sink && b->sink->from_base && !b->sink->from_base(b->sink->arg, f->path))
 		return 0;
 	if (open_links(b, err) < 0)

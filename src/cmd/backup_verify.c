@@ -68,7 +68,8 @@ static void print_text(struct buf *out, const char *file, const struct backup_fa
 	if (base)
 		buf_addf(out, "    and %" PRIu64 " documents that are in %s, whole too\n", f->totals.based, base);
 	if (f->totals.linked)
-		buf_addf(out, "    and %" PRIu64 " documents that are hard links in %s" BACKUP_LINKS ", as they were\n", f->totals.linked, file);
+		buf_addf(out, "    and %" PRIu64 " documents that are hard links in %s" BACKUP_LINKS ", %s\n", f->totals.linked, file,
+			 backup_options.skip_links ? "which were not read" : "as they were");
 	if (test->len)
 		buf_addf(out, "    %s\n", test->p);
 	for (size_t i = 0; i < f->notes.n; i++)
@@ -105,7 +106,8 @@ int backup_run_verify(struct tool *t, int argc, char **argv, struct err *err)
 			record(file, &f, NULL, err);
 		return -1;
 	}
-	record(file, &f, backup_options.restore_test ? "loaded" : "read", NULL);
+	if (!backup_options.skip_links || !f.totals.linked)
+		record(file, &f, backup_options.restore_test ? "loaded" : "read", NULL);
 	if (t->json)
 		print_json(&out, file, &f, sum == 1, &test);
 	else

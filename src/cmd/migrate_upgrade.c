@@ -136,6 +136,7 @@ static int settle_backup(struct migrate *m, struct err *err)
 
 		log_info("reading back '%s', before '%s' is run", path, m->what->name);
 		strv_add(&words, "verify");
+		strv_add(&words, "--skip-links");	/* made a moment ago; hours, where documents are large */
 		strv_add(&words, path);
 		rc = migrate_policy_program(m, "backup", &words, -1, err);
 		if (rc < 0)

@@ -80,6 +80,11 @@ if setfattr -n user.a -v b "$D/sub/d6" 2>/dev/null; then
 	setfattr -x user.a "$D/sub/d6"
 fi
 ok "put right it is good" verify "$H"
+mv "$H.documents" "$T/away"; cp "$H.info" "$T/info"
+ok "without a look at them" verify --skip-links "$H"
+like "$out" "45 documents .*which were not read" "that is said"
+same "$H.info" "$T/info" "and not kept as an outcome"
+mv "$T/away" "$H.documents"
 mv "$H.documents" "$T/away"
 rc_is 2 "without the directory" verify "$H"
 like "$err" "hard links in '$H.documents', which is missing" "it is named"
