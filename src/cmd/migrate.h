@@ -40,7 +40,10 @@ struct migrate_table {
 	const char *writes;	/* words: columns of which cells may change; numbered from 1. NULL: only read */
 	bool inserts;		/* rows may be added */
 	bool optional;		/* may be missing: ask migrate_has() */
-	const char *from;	/* what of OSCAR adds the table or its columns, for the message when they are missing */
+	bool numbers;		/* `writes` has other columns than text */
+	/* For the message when something is missing: what of OSCAR adds it, "SCRIPT: words; SCRIPT: words";
+	 * the word "table" is the table, and what is named nowhere came with it. NULL: the first schema. */
+	const char *from;
 };
 
 struct migrate_stage {

@@ -18,7 +18,9 @@ static const struct migrate_table tables[] = {
 	[T_REL] = { "relationships", .pk = "id", .reads = "demographic_no relation_demographic_no facility_id relation creation_date"
 		    " creator sub_decision_maker emergency_contact notes deleted" },
 	[T_CONTACT] = { "DemographicContact", .pk = "id", .reads = "created updateDate demographicNo type category facilityId"
-			" consentToContact", .writes = CONTACT_WRITES, .inserts = true },
+			" consentToContact", .writes = CONTACT_WRITES, .numbers = true, .inserts = true,
+			.from = "update-2011-04-01.sql: table category; update-2011-09-28.sql: note; update-2012-03-30.sql: facilityId creator;"
+			" update-2012-12-01.sql: consentToContact active" },
 	[T_LOG] = { "log", .reads = "dateTime action content contentId", .optional = true },
 	[T_FACILITY] = { "Facility", .pk = "id", .optional = true },
 	{ 0 }

@@ -26,9 +26,9 @@ enum { T_DOCUMENT, T_PROVIDER };
 
 static const struct migrate_table tables[] = {
 	[T_DOCUMENT] = { "HRMDocument", .pk = "id", .reads = "reportFile", .writes = SQL_COLUMNS,
-			 .from = "update-2019-03-11.sql" },
+			 .from = "update-2011-06-18.sql: table; update-2019-03-11.sql: " SQL_COLUMNS },
 	[T_PROVIDER] = { "provider", .reads = "provider_no practitionerNo practitionerNoType",
-			 .from = "update-2018-01-15.sql" },
+			 .from = "update-2008-09-07.sql: practitionerNo; update-2018-01-15.sql: practitionerNoType" },
 	{ 0 }
 };
 

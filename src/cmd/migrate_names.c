@@ -17,7 +17,7 @@ enum { FIRST = 1, MIDDLE = 2 };
 
 static const struct migrate_table tables[] = {
 	[PATIENT] = { .name = "demographic", .pk = "demographic_no", .writes = "first_name middleNames",
-		      .from = "OSCAR's update-2019-02-22.sql" },
+		      .from = "update-2019-02-22.sql: middleNames" },
 	{ 0 },
 };
 

@@ -93,16 +93,48 @@ static bool is_integer(const char *type)
 	return false;
 }
 
+static bool is_string(const char *type)
+{
+	return strstr(type, "char") || strstr(type, "text") || strstr(type, "blob") || strstr(type, "binary");
+}
+
 /* Character sets whose text we can compare and measure here. */
 static bool known_charset(const char *charset)
 {
 	return !charset || strncmp(charset, "utf8", 4) == 0 || strcmp(charset, "latin1") == 0 || strcmp(charset, "ascii") == 0;
 }
 
-static int lacks(const struct migrate_table *t, const char *what, struct err *err)
+/* The script of the application that adds a column, or the table itself ("table"); to be freed, NULL: not known. */
+static char *script_that_adds(const struct migrate_table *t, const char *word)
 {
-	err_set(err, ERR_FAIL, "%s is missing", what);
-	err_hint(err, "%s adds it", t->from ? t->from : "the schema of the application's version");
+	AUTO_STRV scripts = STRV_INIT;
+
+	strv_split(&scripts, t->from ? t->from : "", ";");
+	for (size_t i = 0; i < scripts.n; i++) {
+		char *name = scripts.v[i] + strspn(scripts.v[i], " "), *colon = strchr(name, ':');
+		AUTO_STRV words = STRV_INIT;
+
+		if (!colon)
+			continue;
+		*colon = '\0';
+		strv_split(&words, colon + 1, " ");
+		if (strv_has(&words, word))
+			return xstrdup(name);
+	}
+	return NULL;
+}
+
+/* column NULL: the table. A script may do more than that, some even drop tables first: so the statement is pointed at. */
+static int lacks(const struct migrate_table *t, const char *column, struct err *err)
+{
+	AUTO_FREE char *own = column ? script_that_adds(t, column) : NULL;
+	AUTO_FREE char *script = own ? MOVE_PTR(own) : script_that_adds(t, "table");
+
+	err_set(err, ERR_FAIL, column ? "column '%s.%s' is missing" : "table '%s' is missing", t->name, column);
+	if (script)
+		err_hint(err, "the statement that adds it is in OSCAR's %s", script);
+	else
+		err_hint(err, "it is in the application's first schema: is this its database?");
 	return -1;
 }
 
@@ -122,7 +154,10 @@ static int check_columns(const struct migrate_table *t, const struct migrate_see
 		AUTO_FREE char *what = xasprintf("column '%s.%s'", t->name, words.v[i]);
 
 		if (!c)
-			return lacks(t, what, err);
+			return lacks(t, words.v[i], err);
+		if (i >= n_read && !t->numbers && !is_string(c->type))
+			return err_set(err, ERR_FAIL, "%s is of type '%s' and cannot hold any text; give it back the type that OSCAR's schema has",
+				       what, c->type);
 		if (i >= n_read && !known_charset(c->charset))
 			return err_set(err, ERR_FAIL, "%s has character set '%s', which is not handled; convert the table to utf8mb4 first",
 				       what, c->charset);
@@ -146,12 +181,11 @@ int migrate_schema_check(struct migrate *m, bool writing, struct err *err)
 	for (int i = 0; m->what->tables[i].name; i++) {
 		const struct migrate_table *t = &m->what->tables[i];
 		const struct migrate_seen *seen = &m->store->seen[i];
-		AUTO_FREE char *what = xasprintf("table '%s'", t->name);
 
 		if (!seen->there && t->optional)
 			continue;
 		if (!seen->there)
-			return lacks(t, what, err);
+			return lacks(t, NULL, err);
 		if (check_columns(t, seen, err) < 0)
 			return -1;
 		if (writing && (t->writes || t->inserts) && check_engine(t, seen, err) < 0)

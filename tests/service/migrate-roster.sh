@@ -176,7 +176,7 @@ rc_is 4 "a table that cannot roll back is refused" migrate run roster --without-
 like "$err" 'ALTER TABLE .demographicArchive. ENGINE=InnoDB' "with the way out"
 q "ALTER TABLE demographicArchive ENGINE=InnoDB; ALTER TABLE demographic DROP roster_enrolled_to"
 rc_is 2 "a missing column" migrate run roster --without-backup x
-like "$err" "demographic.roster_enrolled_to' is missing; OSCAR's update-2019-02-22.sql adds it" "is named, and what adds it"
+like "$err" "demographic.roster_enrolled_to' is missing; the statement that adds it is in OSCAR's update-2019-02-22.sql" "is named, and what adds it"
 like "$(migrate list)" "roster +not possible" "list goes on"
 rc_is 2 "an unknown migration" migrate run rooster
 like "$err" "there are: roster" "names those there are"
