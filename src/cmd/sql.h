@@ -160,6 +160,7 @@ struct sql_run {
 	struct strv created;		/* "NAME=VALUE": made by this script, counter as it began */
 	struct strv intended;		/* tables of the latest statement that was run alone */
 	struct strv safe, unsafe;	/* tables by name: engine undoes a transaction, or does not */
+	struct strv prepared;		/* name, text ("": not known), name, text ... */
 	int64_t rows;			/* of the statement at hand */
 	int64_t all_rows;		/* of all that this process ran */
 	bool loads;			/* it is LOAD DATA LOCAL */
@@ -244,6 +245,10 @@ char *sql_file_path(const struct sql_run *r, const char *name);
 int sql_file_source(struct sql_run *r, const char *name, struct err *err) MUST_CHECK;
 /* Next item of the innermost file: 1, 0 at the end of all, -1. */
 int sql_file_next(struct sql_run *r, struct err *err) MUST_CHECK;
+
+/* Prepared statements, sql_prepared.c: the statement at hand is a PREPARE that was done; *k is what an EXECUTE does. */
+void sql_prepared_learn(struct sql_run *r);
+void sql_prepared_judge(struct sql_run *r, struct sql_kind *k);
 
 /* ---- reading a script without running it: sql_scan.c ---- */
 

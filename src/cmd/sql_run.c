@@ -195,6 +195,8 @@ static int run_session(struct sql_run *r, const struct sql_kind *k, struct err *
 		return -1;
 	if ((r->item.command ? do_command(r, err) : send_item(r, err)) < 0)
 		return -1;
+	if (!strcmp(k->verb, "PREPARE"))
+		sql_prepared_learn(r);
 	if (!autocommit(r) && !r->script_tx) {
 		if (r->open && sql_journal_flush(r, err) < 0)
 			return -1;
@@ -369,6 +371,8 @@ static int again_for_session(struct sql_run *r, const struct sql_kind *k, struct
 	/* What it was prepared for may have gone since; whoever needs it will say so. */
 	if (rc < 0 && err->kind != ERR_BACKEND && (!strcmp(k->verb, "PREPARE") || !strcmp(k->verb, "DEALLOCATE")))
 		return 0;
+	if (rc == 0 && !strcmp(k->verb, "PREPARE"))
+		sql_prepared_learn(r);
 	return rc;
 }
 
@@ -386,6 +390,8 @@ static int run_item(struct sql_run *r, struct err *err)
 		    status & SERVER_STATUS_NO_BACKSLASH_ESCAPES, memchr(text, ';', r->item.len < 65536 ? r->item.len : 65536));
 	if (r->item.command)
 		k.class = SQL_SESSION;
+	else if (k.class == SQL_OPAQUE)
+		sql_prepared_judge(r, &k);
 	if (r->skipping && r->number <= r->skip_upto) {
 		if (sql_past_check(r, err) < 0)
 			return -1;
@@ -503,6 +509,7 @@ static void run_release(struct sql_run *r)
 	strv_release(&r->counted);
 	strv_release(&r->created);
 	strv_release(&r->intended);
+	strv_release(&r->prepared);
 }
 
 int64_t sql_run_script(struct tool *t, const struct sql_hold *hold, const char *schema, const struct sql_script *s,
