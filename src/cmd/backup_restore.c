@@ -25,12 +25,17 @@ struct unpacking {
 	char *to, *temp, *name;
 	struct loader loader;
 	unsigned char *chunk;
+	bool looked_at;		/* whether there is room */
 };
 
 static int take(void *arg, struct reader *r, const struct archive_member *m, struct err *err)
 {
 	struct unpacking *g = arg;
+	AUTO_FREE char *parent = g->to ? path_dirname(g->to) : NULL;
 
+	if (!g->looked_at && space_check_in(parent, g->loader.db, &g->facts->info, err) < 0)
+		return -1;
+	g->looked_at = true;
 	if (g->loader.db && strcmp(m->path, MEMBER_COMPLETE) == 0)
 		return loader_end(&g->loader, err);
 	if (g->loader.db && strncmp(m->path, MEMBER_DATABASE, strlen(MEMBER_DATABASE)) == 0)

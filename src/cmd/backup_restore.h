@@ -125,6 +125,9 @@ void plan_tell(const struct restore_plan *p, struct tool *t);
 /* Is there room for what a backup with this info says it holds, beside what is in use? db: NULL when no dump is loaded. */
 int space_check(const struct restore_plan *p, struct tool *t, struct db *db, const struct buf *info, struct err *err) MUST_CHECK;
 
+/* The same, unpacked into a directory below dir (NULL: only the dump is loaded). */
+int space_check_in(const char *dir, struct db *db, const struct buf *info, struct err *err) MUST_CHECK;
+
 /* ---- doing it (backup_inplace.c, backup_swap.c) ---------------------------------------- */
 int restore_in_place(struct tool *t, const char *file, struct err *err) MUST_CHECK;
 /* --continue, --revert, and --confirm or --discard */

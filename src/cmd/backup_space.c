@@ -107,24 +107,49 @@ static int add_trees(struct disks *d, const struct restore_plan *p, struct tool 
 	}
 }
 
+/* a server elsewhere has a disk that we cannot look at */
+static void add_database(struct disks *d, struct db *db, const struct buf *info)
+{
+	AUTO_FREE char *data = NULL;
+	uint64_t rows = number(info, "database_bytes");
+	struct disk *k;
+
+	if (db && db_get_str(db, "SELECT @@datadir", NULL, 0, &data, NULL) == 0 && (k = disk_of(d, data)))
+		k->need += rows + rows / 4;
+}
+
+/* Takes d over. */
+static int judge(struct disks *d, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < d->n; i++)
+		if (d->v[i].need + SPARE > d->v[i].have)
+			rc = err_set(err, ERR_FAIL, "not enough space in '%s': about %" PRIu64 " MiB are needed beside what is in use, "
+				     "and %" PRIu64 " MiB are free", d->v[i].where, (d->v[i].need + SPARE) >> 20, d->v[i].have >> 20);
+	release(d);
+	return rc;
+}
+
 int space_check(const struct restore_plan *p, struct tool *t, struct db *db, const struct buf *info, struct err *err)
 {
 	struct disks d = { NULL, 0 };
-	AUTO_FREE char *data = NULL;
-	int rc = add_trees(&d, p, t, info, err);
 
-	/* a server elsewhere has a disk that we cannot look at */
-	if (rc == 0 && db && db_get_str(db, "SELECT @@datadir", NULL, 0, &data, NULL) == 0) {
-		struct disk *k = disk_of(&d, data);
-		uint64_t rows = number(info, "database_bytes");
-
-		if (k)
-			k->need += rows + rows / 4;
+	if (add_trees(&d, p, t, info, err) < 0) {
+		release(&d);
+		return -1;
 	}
-	for (size_t i = 0; rc == 0 && i < d.n; i++)
-		if (d.v[i].need + SPARE > d.v[i].have)
-			rc = err_set(err, ERR_FAIL, "not enough space in '%s': about %" PRIu64 " MiB are needed beside what is in use, "
-				     "and %" PRIu64 " MiB are free", d.v[i].where, (d.v[i].need + SPARE) >> 20, d.v[i].have >> 20);
-	release(&d);
-	return rc;
+	add_database(&d, db, info);
+	return judge(&d, err);
+}
+
+int space_check_in(const char *dir, struct db *db, const struct buf *info, struct err *err)
+{
+	struct disks d = { NULL, 0 };
+	struct disk *k = dir ? disk_of(&d, dir) : NULL;
+
+	if (k)	/* the dump is unpacked too; its text is about what the tables are */
+		k->need += number(info, "files_bytes") + number(info, "database_bytes");
+	add_database(&d, db, info);
+	return judge(&d, err);
 }

@@ -13,34 +13,13 @@
 #include "backup.h"
 #include "backup_stall.h"
 
-static int put_head(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err)
-{
-	struct archive_member m = {
-		.path = f->path, .target = f->target, .uid = f->uid, .gid = f->gid, .mtime = f->mtime, .size = f->size,
-		.mode = f->mode, .attrs = attrs,
-	};
-
-	backup_attrs_sum(attrs, w->attrs);
-
-	return archive_out_member(w->a, &m, err);
-}
-
-int writer_begin(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err)
-{
-	sha256_init(&w->hash);
-	return put_head(w, f, attrs, err);
-}
+#define HEAD_SIZE 512	/* each file counts for so much besides its data, in the estimate too */
 
 static double clock_now(void)
 {
 	struct timespec ts;
 
 	return clock_gettime(CLOCK_MONOTONIC, &ts) < 0 ? 0 : (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-void writer_tell(struct writer *w, uint64_t total)
-{
-	progress_begin(&w->progress, total, isatty(STDERR_FILENO) && log_shows(LOG_INFO_LEVEL), clock_now());
 }
 
 static void tell(struct writer *w, size_t more)
@@ -59,6 +38,29 @@ static void tell(struct writer *w, size_t more)
 		fprintf(stderr, "\r%s\033[K", text.p);
 	else
 		log_info("%s", text.p);
+}
+
+static int put_head(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err)
+{
+	struct archive_member m = {
+		.path = f->path, .target = f->target, .uid = f->uid, .gid = f->gid, .mtime = f->mtime, .size = f->size,
+		.mode = f->mode, .attrs = attrs,
+	};
+
+	tell(w, HEAD_SIZE);
+	backup_attrs_sum(attrs, w->attrs);
+	return archive_out_member(w->a, &m, err);
+}
+
+int writer_begin(struct writer *w, const struct manifest_file *f, const struct xattrs *attrs, struct err *err)
+{
+	sha256_init(&w->hash);
+	return put_head(w, f, attrs, err);
+}
+
+void writer_tell(struct writer *w, uint64_t total)
+{
+	progress_begin(&w->progress, total, isatty(STDERR_FILENO) && log_shows(LOG_INFO_LEVEL), clock_now());
 }
 
 void writer_told(const struct writer *w)
@@ -89,12 +91,14 @@ int writer_end(struct writer *w, struct manifest_file *f, struct err *err)
 
 int writer_based(struct writer *w, const struct manifest_file *f, struct err *err)
 {
+	tell(w, HEAD_SIZE);
 	manifest_add_based(&w->m, f);
 	return writer_manifest(w, false, err);
 }
 
 int writer_linked(struct writer *w, const struct manifest_file *f, struct err *err)
 {
+	tell(w, HEAD_SIZE);
 	manifest_add_linked(&w->m, f);
 	return writer_manifest(w, false, err);
 }

@@ -26,6 +26,11 @@ like "$out" "device: a device" "and the device"
 ok "restore" backup restore --to "$T/odd" "$(last)"
 rm "$D/fifo" "$D/device" "$D/socket"
 ok "everything else is as it was" diff -r --no-dereference "$D" "$T/odd/files/var/lib/demo/documents"
+mkdir "$T/little" && mount -t tmpfs -o size=20m tmpfs "$T/little"
+rc_is 2 "no room to unpack" backup restore --to "$T/little/odd" "$(last)"
+like "$err" "not enough space in '$T/little'" "is seen before"
+is "$(ls -A "$T/little")" "" "and nothing is left there"
+umount "$T/little"
 ln -sfn /etc "$T/elsewhere"
 rm -f "$B"/*
 # a disk of its own, reached by a link of root's

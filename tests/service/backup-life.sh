@@ -187,6 +187,15 @@ wait $job; rc=$? err=$(cat "$T/said")
 like "$err" "mariadb-dump.*137|not complete" "the dump is killed"
 is "$rc" 2 "the dump killed"
 is "$(count '*.gpg') $(count '.*')" "$before 0" "gives no backup and leaves nothing"
+backup create >/dev/null 2>"$T/said" &
+job=$!
+for _ in $(seq 2000); do pgrep -f "^mariadb-dump --socket=$MARIADB_SOCKET" >/dev/null && break; done
+mariadb_kill
+wait $job; rc=$? err=$(cat "$T/said")
+like "$rc" '^[23]$' "the server killed"
+like "$err" "no backup was made: .*(mariadb-dump|server)" "is said"
+is "$(count '*.gpg') $(count '.*')" "$before 0" "gives no backup and leaves nothing"
+mariadb_start
 "$BIN/maintkit-backup" --root "$R" -p demo create 2>/dev/null & job=$!
 for _ in $(seq 2000); do [ "$(count '.*maintkit*')" -ge 1 ] && break; done
 kill -9 $job; wait $job 2>/dev/null
