@@ -32,7 +32,7 @@ static struct disk *disk_of(struct disks *d, const char *where)
 	struct statvfs v;
 	struct stat st;
 
-	if (stat(where, &st) < 0 || statvfs(where, &v) < 0)
+	if (stat(where, &st) < 0 || statvfs(where, &v) < 0 || !v.f_blocks)	/* none: one that does not count */
 		return NULL;
 	for (size_t i = 0; i < d->n; i++)
 		if (d->v[i].dev == st.st_dev)
