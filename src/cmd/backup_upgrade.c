@@ -105,25 +105,39 @@ int backup_run_forgo(struct tool *t, int argc UNUSED, char **argv UNUSED, struct
 	return 0;
 }
 
+struct token { bool good, used; };
+
+/* Before it is used "no-backup UNTIL REASON", then "forgone WHEN LEVEL": preinst and postinst of one upgrade ask both. */
 static int on_token(const struct strv *f, void *arg, struct err *err UNUSED)
 {
-	bool *good = arg;
+	struct token *token = arg;
+	long long when = f->n >= 3 ? strtoll(f->v[1], NULL, 10) : 0, now = (long long)time(NULL);
 
-	*good = f->n >= 3 && strcmp(f->v[0], "no-backup") == 0 && strtoll(f->v[1], NULL, 10) > (long long)time(NULL) &&
-		strtoll(f->v[1], NULL, 10) <= (long long)time(NULL) + TOKEN_HOURS * 3600LL;
+	token->good = f->n >= 3 && strcmp(f->v[0], "no-backup") == 0 && when > now && when <= now + TOKEN_HOURS * 3600LL;
+	token->used = f->n >= 3 && strcmp(f->v[0], "forgone") == 0 && when <= now && when >= now - FRESH_S && backup_options.level &&
+		      strtol(f->v[2], NULL, 10) == backup_options.level;
 	return 0;
+}
+
+static int use_token(struct tool *t, struct err *err)
+{
+	AUTO_FREE char *when = xasprintf("%lld", (long long)time(NULL)), *level = xasprintf("%ld", backup_options.level);
+	const char *fields[] = { "forgone", when, level };
+	AUTO_BUF text = BUF_INIT;
+
+	record_format(&text, fields, ARRAY_LEN(fields));
+	return statefile_write(t->profile, &t->root, TOKEN, &text, err);
 }
 
 int upgrade_forgone(struct tool *t, struct err *err)
 {
-	const struct buf none = BUF_INIT;
+	struct token token = { 0 };
 	struct err why = ERR_INIT;
-	bool good = false;
 
 	if (err->kind == ERR_USAGE || (t->defer && err->kind == ERR_BACKEND))
 		return -1;
-	if (statefile_read(t->profile, &t->root, TOKEN, on_token, &good, &why) == 0 && good &&
-	    statefile_write(t->profile, &t->root, TOKEN, &none, &why) == 0) {
+	if (statefile_read(t->profile, &t->root, TOKEN, on_token, &token, &why) == 0 &&
+	    (token.used || (token.good && use_token(t, &why) == 0))) {
 		log_warn("%s", err->text);
 		log_warn("the upgrade goes on without a backup, as it was allowed once");
 		err_clear(err);

@@ -58,10 +58,12 @@ asked 21
 is "$rc $(count)" "0 0" "allowed once"
 like "$err" "goes on without a backup" "and told"
 asked 21
-is "$rc" 4 "not twice"
+is "$rc $(count)" "0 0" "postinst asks again: that is the same upgrade"
+asked 22
+is "$rc" 4 "another one is not allowed"
 umount "$R/var/backups/demo"; umount "$T/tiny"
 mariadb_stop
-asked 21
+asked 23
 is "$rc" 3 "the server is down: another kind of no"
 run backup create --for-upgrade --level 21 --defer schema
 is "$rc" 0 "which can wait"
