@@ -64,7 +64,8 @@ static char *look_in(struct tool *t, const char *dir, const char *version)
 
 char *rollback_find_deb(struct tool *t, const char *version, struct err *err)
 {
-	const char *dirs[] = { APT_CACHE, backup_dir(t) };
+	AUTO_FREE char *kept = xasprintf("/var/cache/maintkit/%s", t->package);
+	const char *dirs[] = { kept, APT_CACHE, backup_dir(t) };
 
 	if (restore_options.deb) {
 		AUTO_FREE char *file = realpath(restore_options.deb, NULL);
@@ -85,8 +86,8 @@ char *rollback_find_deb(struct tool *t, const char *version, struct err *err)
 		if (found)
 			return found;
 	}
-	err_set(err, ERR_FAIL, "the package of %s %s is neither in '%s' nor in '%s'; get it and name it with --deb FILE",
-		t->package, version, dirs[0], dirs[1]);
+	err_set(err, ERR_FAIL, "the package of %s %s is in none of '%s', '%s' and '%s'; get it and name it with --deb FILE",
+		t->package, version, dirs[0], dirs[1], dirs[2]);
 	return NULL;
 }
 

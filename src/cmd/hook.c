@@ -25,6 +25,7 @@
 
 #define WAIT_MS 100	/* until the list of .debs is there, and for each .deb that is not by name ours */
 #define OURS_MS 1000	/* for a .deb whose name says it is about us: a slow disk must not open the guard */
+#define KEEP_S 300
 #define STATUS_MAX (256u << 20)
 #define ALLOW_STATUS 0
 #define REFUSE_STATUS 4
@@ -312,11 +313,16 @@ int main(int argc, char **argv)
 	int status;
 
 	log_init("maintkit-hook");
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "keep") == 0) {
+		alarm(KEEP_S);	/* to copy a file must not hold dpkg up for ever */
+		hook_keep(argv[2], argv[3], argv[4]);
+		return 0;
+	}
 	if (argc == 2 && (strcmp(argv[1], "dpkg") == 0 || strcmp(argv[1], "apt") == 0)) {
 		watch();
 		status = strcmp(argv[1], "dpkg") == 0 ? run_dpkg(&err) : run_apt(&err);
 	} else {
-		fprintf(stderr, "Usage: maintkit-hook dpkg | apt\nRun by dpkg and apt; see maintkit-hook(8).\n");
+		fprintf(stderr, "Usage: maintkit-hook dpkg | apt | keep PACKAGE VERSION [VERSION-BEFORE]\nRun by dpkg and apt; see maintkit-hook(8).\n");
 		return 2;
 	}
 	if (status < 0) {

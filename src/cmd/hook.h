@@ -33,6 +33,11 @@ void hook_unpacked(const struct hook_plan *p, const char *status, const struct s
 /* The plan of apt, Pre-Install-Pkgs version 3, from this descriptor. */
 int hook_plan_apt(struct hook_plan *p, int fd, struct err *err) MUST_CHECK;
 
+/* Keep the .deb that the dpkg above us installs as this version of package, and
+ * that of the version before (may be NULL or "") and of the one that a rollback
+ * goes back to; others of it go. Warns. */
+void hook_keep(const char *package, const char *version, const char *before);
+
 /* Tell what the incoming package's preinst will stop at (hook_preflight.c). */
 void hook_preflight(const struct root *root, const struct policy_state *s, const struct policy_incoming *in,
 		    const struct policy_result *r, enum policy_lang lang);

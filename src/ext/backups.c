@@ -103,3 +103,25 @@ bool backups_way_out(const struct root *root, const struct policy_state *s, cons
 	}
 	return best->file != NULL;
 }
+
+char *backups_rollback_version(const struct root *root, const char *dir)
+{
+	AUTO_STRV names = STRV_INIT;
+	size_t end = strlen(SUFFIX);
+
+	if (!dir || path_list(root, dir, &names, NULL) < 0)
+		return NULL;
+	/* by name is by time */
+	for (size_t i = names.n; i-- > 0; ) {
+		size_t len = strlen(names.v[i]);
+
+		if (names.v[i][0] == '.' || len <= end || strcmp(names.v[i] + len - end, SUFFIX) != 0)
+			continue;
+		AUTO_FREE char *file = xasprintf("%s/%.*s", dir, (int)(len - end), names.v[i]);
+		AUTO_FREE char *purpose = backups_info(root, file, "purpose");
+
+		if (purpose && strcmp(purpose, "upgrade") == 0)
+			return backups_info(root, file, "version");
+	}
+	return NULL;
+}

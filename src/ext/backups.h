@@ -14,6 +14,9 @@
  * be allowed. False: none. b->file is to be freed. */
 bool backups_way_out(const struct root *root, const struct policy_state *s, const struct policy_result *r,
 		     struct policy_backup *b);
+/* The version that the newest backup for an upgrade in dir was made with, to be
+ * freed; NULL: none. A rollback goes back to it. */
+char *backups_rollback_version(const struct root *root, const char *dir);
 /* Value of the last line KEY= of FILE.info, to be freed; NULL: none. */
 char *backups_info(const struct root *root, const char *file, const char *key);
 

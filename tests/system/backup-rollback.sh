@@ -65,7 +65,7 @@ in_clinic debconf-set-selections <<-'END'
 	oscar-emr oscar-emr/demo-data boolean true
 	oscar-emr oscar-emr/firewall boolean false
 END
-in_clinic sh -c "apt-get -y install /srv/debs/maintkit_*.deb $(deb 18.0-1)" >"$T/said" 2>&1
+in_clinic sh -c "apt -y install /srv/debs/maintkit_*.deb $(deb 18.0-1)" >"$T/said" 2>&1
 is "$(installed)" "ii 1:18.0-1" "1:18.0-1 is installed" || diag "$(tail -n 20 "$T/said")"
 ok "a clinic's data" fill
 ok "sign in" signs_in
@@ -76,14 +76,18 @@ is "$(sql "SELECT COUNT(*) >= 500 FROM information_schema.tables WHERE table_sch
 
 # ---- the upgrade ------------------------------------------------------------------------------------------
 is "$(backups)" "" "no backup yet"
-in_clinic sh -c "apt-get -y install $(deb 20.0-1)" >"$T/said" 2>&1
+kept() { in_clinic sh -c 'ls /var/cache/maintkit/oscar-emr' | tr '\n' ' '; }
+is "$(kept)" "oscar-emr_1%3a18.0-1_all.deb " "its package file is kept, which apt forgets"
+is "$(in_clinic stat -c %a /var/cache/maintkit/oscar-emr /var/cache/maintkit/oscar-emr/oscar-emr_1%3a18.0-1_all.deb | tr '\n' ' ')" "700 600 " "for root"
+in_clinic sh -c "apt -y install $(deb 20.0-1)" >"$T/said" 2>&1
 is "$(installed)" "ii 1:20.0-1" "the upgrade to 1:20.0-1" || diag "$(tail -n 20 "$T/said")"
 B=$(backups)
 like "$B" '^/var/backups/oscar-emr/oscar-emr-[0-9TZ]*\.tar\.zst\.gpg$' "made one backup first"
 like "$(in_clinic oscar-emr backup list --json)" '"purpose": "upgrade"' "which says what for"
 like "$(in_clinic cat "$B.info")" 'version=1:18.0-1' "and of which version"
 ok "it is served" answers 20.0
-in_clinic sh -c "apt-get -y install $(deb 20.0-2)" >"$T/said" 2>&1
+in_clinic sh -c "apt -y install $(deb 20.0-2)" >"$T/said" 2>&1
+is "$(kept)" "oscar-emr_1%3a18.0-1_all.deb oscar-emr_1%3a20.0-1_all.deb oscar-emr_1%3a20.0-2_all.deb " "kept: what a rollback needs, the former and the present one"
 is "$(backups)" "$B" "an upgrade that changes nothing makes none"
 sql "INSERT INTO form_1 (patient) VALUES (4711)"
 in_clinic sh -c "echo later >$docs/oscar/document/later.pdf; chown oscar-emr:oscar-emr $docs/oscar/document/later.pdf"
@@ -107,14 +111,15 @@ is "$(count)" "$((before + 1))" "what was entered later is there again"
 ok "it is dropped" in_clinic oscar-emr backup restore --confirm
 
 # ---- the whole upgrade undone -------------------------------------------------------------------------------------
+in_clinic mv /var/cache/maintkit/oscar-emr/oscar-emr_1%3a18.0-1_all.deb /srv/
 run in_clinic oscar-emr backup rollback --yes
 is "$rc" 2 "rollback without the older package"
-like "$err" "oscar-emr 1:18.0-1 is neither in.*--deb" "says which it needs"
+like "$err" "oscar-emr 1:18.0-1 is in none of.*--deb" "says which it needs"
 run in_clinic oscar-emr backup rollback --deb "$(deb 18.0-1)"
 is "$rc" 4 "rollback asks, and nobody is there"
 like "$err" "load the backup.*install oscar-emr 1:18.0-1 .* in place of 1:20.0-2" "after it told what it would do"
 is "$(count)" "$((before + 1))" "nothing was done"
-in_clinic sh -c "cp $(deb 18.0-1) /var/backups/oscar-emr/"
+in_clinic mv /srv/oscar-emr_1%3a18.0-1_all.deb /var/cache/maintkit/oscar-emr/
 ok "rollback" in_clinic oscar-emr backup rollback --yes
 like "$err" "back at oscar-emr 1:18.0-1" "says where it is now"
 is "$(installed)" "ii 1:18.0-1" "dpkg says the same"
