@@ -92,9 +92,9 @@ $(libcore): $(call obj,$(core_src))
 pieces_db := db_connect db_blockers
 with_pieces = $(foreach e,$(1),$(e) $(pieces_$(e)))
 
-# maintkit-NAME = src/cmd/NAME.c, its pieces NAME_*.c, tool.c, its adapters, its libraries.
+# maintkit-NAME = src/cmd/NAME.c, its pieces NAME_*.c, tool.c and tool_lock.c, its adapters, its libraries.
 define program_rule
-src_$(1) := src/cmd/$(1).c $$(sort $$(wildcard src/cmd/$(1)_*.c)) src/cmd/tool.c \
+src_$(1) := src/cmd/$(1).c $$(sort $$(wildcard src/cmd/$(1)_*.c)) src/cmd/tool.c src/cmd/tool_lock.c \
 	$$(wildcard $$(addprefix src/ext/,$$(addsuffix .c,$$(call with_pieces,$$(ext_common) $$(ext_$(1))))))
 $$(BUILD)/bin/maintkit-$(1): $$(call obj,$$(src_$(1))) $$(libcore) $$(libbase)
 	@mkdir -p $$(@D)

@@ -19,7 +19,7 @@ static long long now_ms(void)
 	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-int lock_fd(int fd, const char *what, int timeout_ms, struct err *err)
+static int take(int fd, int how, const char *what, int timeout_ms, struct err *err)
 {
 	long long end = now_ms() + timeout_ms;
 	struct timespec pause = { .tv_nsec = 1000000 };
@@ -27,7 +27,7 @@ int lock_fd(int fd, const char *what, int timeout_ms, struct err *err)
 	/* Polling, because flock(2) has no time limit and SIGALRM would not
 	 * be ours to take in a library. The pause doubles up to 64 ms. */
 	for (;;) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		if (flock(fd, how | LOCK_NB) == 0)
 			return 0;
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_sys(err, errno, "lock '%s'", what);
@@ -42,7 +42,12 @@ int lock_fd(int fd, const char *what, int timeout_ms, struct err *err)
 	}
 }
 
-int lock_file(const struct root *root, const char *path, int timeout_ms, struct err *err)
+int lock_fd(int fd, const char *what, int timeout_ms, struct err *err)
+{
+	return take(fd, LOCK_EX, what, timeout_ms, err);
+}
+
+static int open_locked(const struct root *root, const char *path, int how, int timeout_ms, struct err *err)
 {
 	/* Whoever held the lock may have removed the file (a purge): then we hold
 	 * a lock that nobody else will ever see, and begin again. */
@@ -50,7 +55,7 @@ int lock_file(const struct root *root, const char *path, int timeout_ms, struct 
 		AUTO_FD int fd = path_open(root, path, O_RDWR | O_CREAT | O_NONBLOCK, 0600, 0, err);
 		struct stat st;
 
-		if (fd < 0 || lock_fd(fd, path, timeout_ms, err) < 0)
+		if (fd < 0 || take(fd, how, path, timeout_ms, err) < 0)
 			return -1;
 		if (fstat(fd, &st) < 0)
 			return err_sys(err, errno, "'%s'", path);
@@ -59,6 +64,16 @@ int lock_file(const struct root *root, const char *path, int timeout_ms, struct 
 		if (st.st_nlink)
 			return MOVE_FD(fd);
 	}
+}
+
+int lock_file(const struct root *root, const char *path, int timeout_ms, struct err *err)
+{
+	return open_locked(root, path, LOCK_EX, timeout_ms, err);
+}
+
+int lock_file_shared(const struct root *root, const char *path, int timeout_ms, struct err *err)
+{
+	return open_locked(root, path, LOCK_SH, timeout_ms, err);
 }
 
 static bool others_may_open(int dirfd)

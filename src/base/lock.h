@@ -16,6 +16,8 @@ int lock_fd(int fd, const char *what, int timeout_ms, struct err *err) MUST_CHEC
 /* Open or create (0600) the lock file at path and lock it; returns the
  * descriptor, which the caller closes to unlock. */
 int lock_file(const struct root *root, const char *path, int timeout_ms, struct err *err) MUST_CHECK;
+/* The same, shared with others who ask for it so; lock_file() waits for all of them. */
+int lock_file_shared(const struct root *root, const char *path, int timeout_ms, struct err *err) MUST_CHECK;
 /* Lock a directory while one of its entries is looked at and replaced. Whoever
  * may open a directory may lock it (flock(2)), also a service user who wants to
  * stop us: so where that is possible the lock is waited for, but not insisted

@@ -43,13 +43,14 @@ static const struct opt schedule_opts[] = {
 };
 static const struct verb verbs[] = {
 	{ "create", "", "Make a backup now.",
-	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT | VERB_DEFER, 0, 0, create_opts, backup_run_create },
+	  VERB_DRY_RUN | VERB_NEEDS_ROOT | VERB_DEFER, 0, 0, create_opts, backup_run_create },
 	{ "forgo", "", "Let the next upgrade go on even if no backup can be made first, once.",
 	  VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, forgo_opts, backup_run_forgo },
 	{ "list", "", "Show the backups.", VERB_JSON, 0, 0, NULL, backup_run_list },
 	{ "verify", "[FILE]", "Decrypt a backup (the newest) and compare every member, writing nothing.",
-	  VERB_JSON | VERB_LOCK | VERB_NEEDS_ROOT, 0, 1, verify_opts, backup_run_verify },
-	/* these two take the lock themselves: dpkg's scripts, which they may run, want it too */
+	  VERB_JSON | VERB_NEEDS_ROOT, 0, 1, verify_opts, backup_run_verify },
+	/* these two take the lock themselves: dpkg's scripts, which they may run, want it too;
+	 * create and verify do so that an upgrade does not wait for hours of documents */
 	{ "restore", "[FILE]", "Put a backup in place of what is in use, which is kept aside.",
 	  VERB_DRY_RUN | VERB_NEEDS_ROOT, 0, 1, restore_opts, backup_run_restore },
 	{ "kept", "", "Show what the last restore keeps aside.", VERB_JSON | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_kept },

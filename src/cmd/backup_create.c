@@ -36,6 +36,7 @@ static int fill(struct making *p, struct tool *t, struct writer *w, struct index
 		return -1;
 	if (p->db.exists && backup_dump(w, &p->db, t, err) < 0)
 		return -1;
+	mem_close_cleanup(&p->lock);	/* what follows may take hours, and nothing of ours disturbs it but a restore */
 	for (size_t i = 0; i < p->trees.n; i++)
 		if (backup_tree(w, t, p->trees.v[i], NULL, i < p->documents ? &d : NULL, err) < 0)
 			return -1;
@@ -253,8 +254,14 @@ int backup_run_create(struct tool *t, int argc UNUSED, char **argv UNUSED, struc
 {
 	CLEANUP(making_release) struct making p = MAKING_INIT;
 
-	p.now = time(NULL);
 	signal(SIGPIPE, SIG_IGN);
+	if (!t->dry_run && (p.lock = tool_lock(t, err)) < 0)
+		return -1;
+	AUTO_FD int backups = t->dry_run ? -1 : tool_lock_backups(t, false, err);
+
+	if (backups < 0 && !t->dry_run)
+		return -1;
+	p.now = time(NULL);
 	int todo = making_prepare(&p, t, err);
 
 	if (todo < 0)

@@ -423,6 +423,11 @@ int restore_in_place(struct tool *t, const char *file, struct err *err)
 	done = former_run(&p, t, file, err);
 	if (done)
 		return done < 0 ? -1 : 0;
+	/* a backup that is being made would get some of each state */
+	AUTO_FD int lock = tool_lock_backups(t, true, err);
+
+	if (lock < 0)
+		return -1;
 	if (plan_make(&p, t, restore_options.only, err) < 0)
 		return -1;
 	p.file = xstrdup(file);

@@ -15,7 +15,7 @@
 #define SPARE (64u << 20)	/* free space that must be left over */
 #define FULL_DAYS 30		/* default of [backup] full-every */
 
-const char *const making_state_skip[] = { "lock", "bin", "tokens", "pending.d", "restore", "restore.d", NULL };
+const char *const making_state_skip[] = { "lock", "backup.lock", "bin", "tokens", "pending.d", "restore", "restore.d", NULL };
 
 void making_release(struct making *p)
 {
@@ -27,6 +27,7 @@ void making_release(struct making *p)
 	free(p->output);
 	free(p->base);
 	mem_close_cleanup(&p->base_fd);
+	mem_close_cleanup(&p->lock);
 	mem_close_cleanup(&p->known_fd);
 }
 

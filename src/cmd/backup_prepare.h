@@ -20,12 +20,14 @@ struct making {
 	char *base;		/* name of the full backup that this one goes back to, or NULL */
 	int base_fd;
 	struct index base_index;
+	int lock;		/* the package's, until the database is in; -1 */
 	bool linked;		/* documents become hard links */
 	int known_fd;		/* -1: none */
 	struct index known;	/* another index, that may know the content of documents */
 	uint64_t work;		/* bytes, with what is only read */
 };
-#define MAKING_INIT { .db = BACKUP_DB_INIT, .to = RECIPIENTS_INIT, .info = BUF_INIT, .base_fd = -1, .known_fd = -1 }
+#define MAKING_INIT { .db = BACKUP_DB_INIT, .to = RECIPIENTS_INIT, .info = BUF_INIT, .base_fd = -1, .known_fd = -1, \
+	.lock = -1 }
 void making_release(struct making *p);
 /* 1 there is something to do; 0 no patient data, and only then one was asked for. */
 int making_prepare(struct making *p, struct tool *t, struct err *err) MUST_CHECK;

@@ -165,7 +165,9 @@ int backup_run_prune(struct tool *t, int argc UNUSED, char **argv UNUSED, struct
 	AUTO_STRV bases = STRV_INIT;
 	struct keep_rules rules;
 
-	if (read_rules(t, &rules, err) < 0 || backup_set_load(&set, t, err) < 0)
+	AUTO_FD int lock = t->dry_run ? -1 : tool_lock_backups(t, true, err);
+
+	if ((lock < 0 && !t->dry_run) || read_rules(t, &rules, err) < 0 || backup_set_load(&set, t, err) < 0)
 		return -1;
 	struct keep_item *v = describe(&set, &bases);
 

@@ -14,6 +14,7 @@
 #include "backup_restore.h"
 
 #define NAME_MAX_LEN 64		/* of a database */
+#define KILLED_WAIT_S 30	/* until the server sees that one was killed */
 
 struct testing {
 	struct tool *t;
@@ -199,12 +200,14 @@ static char *scratch_name(struct tool *t)
 
 int backup_restore_test(struct tool *t, const char *file, struct backup_facts *f, struct buf *said, struct err *err)
 {
+	CLEANUP(db_cleanup) struct db *alone = NULL;	/* one test at a time: they have one scratch database */
 	CLEANUP(testing_release) struct testing g = { .t = t, .facts = f, .load = LOADER_INIT };
 	struct sink sink = { .member = take, .table = take_table, .arg = &g };
 
 	g.name = scratch_name(t);
 	g.live = profile_require(t->profile, "database", "name", err);
-	if (!g.live || drop_left(&g, err) < 0 || loader_open(&g.load, t, g.name, err) < 0)
+	if (!g.live || db_open(&alone, t->profile, &t->root, NULL, err) < 0 || db_lock(alone, g.name, KILLED_WAIT_S, err) < 0 ||
+	    db_run(alone, "SET SESSION wait_timeout = 604800", NULL, 0, NULL, err) < 0 || drop_left(&g, err) < 0 || loader_open(&g.load, t, g.name, err) < 0)
 		return -1;
 	g.chunk = xmalloc(RESTORE_CHUNK);
 	int sum = backup_read(t, file, &sink, f, err);

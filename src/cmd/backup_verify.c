@@ -98,6 +98,10 @@ int backup_run_verify(struct tool *t, int argc, char **argv, struct err *err)
 
 	if (!file)
 		return -1;
+	AUTO_FD int lock = tool_lock_backups(t, false, err);
+
+	if (lock < 0)
+		return -1;
 	int sum = backup_options.restore_test ? backup_restore_test(t, file, &f, &test, err) :
 						backup_read(t, file, NULL, &f, err);
 

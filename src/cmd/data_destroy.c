@@ -369,8 +369,9 @@ int data_destroy_all(struct tool *t, struct data_facts *f, bool quiet, bool with
 	AUTO_FREE char *state = profile_state_path(t->profile, "");
 	struct tree_count gone = { 0 };
 	AUTO_STRV left = STRV_INIT;
+	AUTO_FD int backups = tool_lock_backups(t, true, err);
 
-	if (check_writable(t, err) < 0 || data_begun_write(t, f, err) < 0 || data_token_spend(t, err) < 0)
+	if (backups < 0 || check_writable(t, err) < 0 || data_begun_write(t, f, err) < 0 || data_token_spend(t, err) < 0)
 		return -1;
 	data_undo_host(t, f);
 	data_delete_disposable(t, f);

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "../base/lock.h"
 #include "../ext/pending.h"
 #include "../ext/statefile.h"
 #include "tool.h"
@@ -17,7 +16,6 @@
 #define MAINTKIT_VERSION "unknown"
 #endif
 
-#define LOCK_WAIT_MS 60000
 #define OPTS_MAX 64
 
 /* Values of the options that all verbs share. */
@@ -380,35 +378,6 @@ static int defer(struct tool *t, const char *reason, struct err *err)
 	if (script_is_booted(&t->root, NULL))
 		log_info("  or until 'maintkit -p %s pending run'", t->package);
 	return 0;
-}
-
-#define LOCK_HELD "MAINTKIT_LOCK_HELD"
-
-/* Only our own parent can say that it holds the lock for us. */
-static bool parent_holds_lock(void)
-{
-	const char *said = getenv(LOCK_HELD);
-	AUTO_FREE char *parent = xasprintf("%ld", (long)getppid());
-
-	return said && strcmp(said, parent) == 0;
-}
-
-const char *const *tool_child_env(void)
-{
-	static char entry[64];
-	static const char *env[] = { entry, NULL };
-
-	snprintf(entry, sizeof(entry), LOCK_HELD "=%ld", (long)getpid());
-	return env;
-}
-
-int tool_lock(struct tool *t, struct err *err)
-{
-	AUTO_FREE char *path = profile_state_path(t->profile, "lock");
-
-	if (parent_holds_lock())
-		return open("/dev/null", O_RDONLY | O_CLOEXEC);
-	return statefile_make_dir(t->profile, &t->root, err) < 0 ? -1 : lock_file(&t->root, path, LOCK_WAIT_MS, err);
 }
 
 static int run_locked(struct tool *t, int argc, char **argv, struct err *err)

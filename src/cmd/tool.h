@@ -75,6 +75,10 @@ int tool_read_input(struct tool *t, size_t max, struct err *err) MUST_CHECK;
 /* Take the package's lock, for a verb that must not hold it all the time (no
  * VERB_LOCK): a descriptor to be closed. ERR_BUSY. */
 int tool_lock(struct tool *t, struct err *err) MUST_CHECK;
+/* The package's backups: together with others who make or read one, or alone
+ * (removing some, loading a test database, replacing what is backed up).
+ * Whoever wants both locks takes the package's first. A descriptor; ERR_BUSY at once. */
+int tool_lock_backups(struct tool *t, bool alone, struct err *err) MUST_CHECK;
 /* Environment (struct child, env) for a maintkit program that a verb with
  * VERB_LOCK runs: it does not wait for the lock that we hold. Static. */
 const char *const *tool_child_env(void);
