@@ -24,8 +24,8 @@
 #include "backup_stall.h"
 
 #define PIPE_SIZE (1 << 20)
-#define LEVEL 1
-#define THREADS 2	/* hashing and encryption have theirs; more would not fit in 64 MiB */
+#define LEVEL 1		/* of a dump nearly as small as on 3, in two thirds of the time; documents hardly shrink at all */
+#define THREADS 2	/* 30 MiB in all on this level */
 
 static int fill(struct making *p, struct tool *t, struct writer *w, struct index *fresh, struct links *links, struct err *err)
 {
