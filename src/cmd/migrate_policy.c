@@ -16,7 +16,7 @@
 #define HOURS_MAX (24 * 366)
 #define INFO_MAX 65536
 #define INFO_SUFFIX ".info"
-#define REASON_PREFIX "data migration "	/* levels that we raise do not make a backup old */
+#define REASON_PREFIX POLICY_REASON_MIGRATION	/* levels that we raise do not make a backup old */
 
 /* ---- the web application ---- */
 

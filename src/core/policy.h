@@ -20,6 +20,8 @@
 #include "lineage.h"
 
 #define POLICY_LEVEL_MAX 999999
+/* A min_level with the reason "data migration NAME was run" is taken back by `migrate undo NAME`; refusals say so. */
+#define POLICY_REASON_MIGRATION "data migration "
 
 /* "Let this version in once": made by `guard allow`. It holds for one state of
  * one instance; a level that was raised since ends it. */

@@ -32,6 +32,7 @@ enum phrase {
 	P_WAY_BACKUP,	/* time, package, file */
 	P_WAY_BACKUPS,	/* package */
 	P_WAY_NEWER,	/* package */
+	P_WAY_UNDO,	/* package, package, migration */
 	P_WAY_BETWEEN,
 	P_WAY_ALLOW,	/* package, version */
 	P_R_DATA, P_R_PLACE, P_R_MIN, P_R_READS, P_R_ENV, P_R_ALLOW,
@@ -87,6 +88,9 @@ static const char *const phrases[P_COUNT][2] = {
 			  "      apt-get install %s",
 			  "installer plutôt un paquet plus récent, d'un fichier ou de l'archive :\n"
 			  "      apt-get install %s" },
+	[P_WAY_UNDO] = {
+		"take back the data migrations that are done, the last one first; nothing else is lost:\n      maintkit -p %s migrate status\n      maintkit -p %s migrate undo %s",
+		"reprendre les migrations de données faites, la dernière d'abord ; rien d'autre n'est perdu :\n      maintkit -p %s migrate status\n      maintkit -p %s migrate undo %s" },
 	[P_WAY_BETWEEN] = { "install a version in between first", "installer d'abord une version intermédiaire" },
 	[P_WAY_ALLOW] = { "if you know better, allow it once (recorded with your reason):\n      maintkit -p %s guard allow '%s' --reason 'WHY'",
 			  "si vous savez ce que vous faites, l'autoriser une fois (noté avec la raison) :\n      maintkit -p %s guard allow '%s' --reason 'RAISON'" },
@@ -251,6 +255,19 @@ static void add_oldest(struct buf *out, const struct policy_state *s, enum polic
 	buf_addc(out, '\n');
 }
 
+/* "data migration NAME was run": the name, to be freed; NULL: another reason, or a text that nobody of us wrote. */
+static char *migration_of(const char *reason)
+{
+	size_t prefix = strlen(POLICY_REASON_MIGRATION), len;
+
+	if (!reason || strncmp(reason, POLICY_REASON_MIGRATION, prefix) != 0)
+		return NULL;
+	len = strspn(reason + prefix, "abcdefghijklmnopqrstuvwxyz-");
+	if (!len || len > 32 || strcmp(reason + prefix + len, " was run") != 0)
+		return NULL;
+	return xstrndup(reason + prefix, len);
+}
+
 static void add_ways(struct buf *out, const struct policy_state *s, const struct policy_incoming *in,
 		     enum policy_why why, const struct policy_backup *backup, enum policy_lang lang)
 {
@@ -261,7 +278,13 @@ static void add_ways(struct buf *out, const struct policy_state *s, const struct
 	if (why == POLICY_OLDER_DATA) {
 		add(out, lang, P_WAY_BETWEEN);
 	} else {
+		AUTO_FREE char *migration = why == POLICY_BELOW_MIN ? migration_of(s->reason) : NULL;
+
 		add(out, lang, P_WAY_NEWER, s->package);
+		if (migration) {
+			buf_adds(out, "\n    - ");
+			add(out, lang, P_WAY_UNDO, s->package, s->package, migration);
+		}
 		if (why != POLICY_ENV_FLOOR) {
 			buf_adds(out, "\n    - ");
 			if (backup)

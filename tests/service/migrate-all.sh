@@ -39,6 +39,7 @@ is "$(q "SELECT COUNT(*) FROM DemographicContact WHERE id > $last AND deleted = 
 	"$(q "SELECT COUNT(*) FROM relationships WHERE COALESCE(deleted, '') <> '1'") 1" "relationships are contacts, the report with a file is read"
 rc_is 4 "15 is refused" guard check 15-88~844
 like "$err" "data migration roster was run" "because of the first of them"
+like "$err" "maintkit -p demo migrate undo roster" "and how to take it back is told"
 ok "18 is allowed" guard check 18-7~928
 for m in contacts hrm roster; do ok "undo $m" migrate undo "$m"; done
 rc_is 4 "one is still in force: 15 is refused" guard check 15-88~844

@@ -53,6 +53,7 @@ ok "configured once more" show "dpkg-reconfigure -f noninteractive oscar-emr"
 is "$(in_oscar "SELECT COUNT(*) FROM maintkit_run WHERE migration = 'contacts'")" 1 "it is not run again"
 rc_is 4 "15 is refused" in_clinic oscar-emr guard check 15-88~844
 like "$err" "data migration contacts was run" "because of it"
+like "$err" "migrate undo contacts" "and told how to take it back"
 in_clinic mkdir -p $docs
 lab_put "$TOP/tests/fixtures/hrm/$plain" "clinic:$docs/plain.xml"
 in_clinic chown -R oscar-emr: /var/lib/oscar-emr/OscarDocument

@@ -370,6 +370,31 @@ static void backups(void **state)
 	assert_false(policy_backup_helps(&s, &r, &unknown));
 }
 
+/* A migration that is in force is a way out; a reason that only looks like ours is none. */
+static void undo_text(void **state)
+{
+	static const struct { const char *reason; bool offered; } reasons[] = {
+		{ "data migration middle-names was run", true }, { "data migration x; rm -rf / was run", false },
+		{ "data migration  was run", false }, { "data migration contacts was run by hand", false }, { NULL, false },
+	};
+	struct policy_incoming in = { "15-88~844", NULL, NULL };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		for (enum policy_lang lang = POLICY_EN; lang <= POLICY_FR; lang++) {
+			CLEANUP(policy_state_release) struct policy_state s = make_state(true, 19, 18);
+			struct policy_result r;
+			AUTO_BUF out = BUF_INIT;
+
+			free(s.reason);
+			s.reason = reasons[i].reason ? xstrdup(reasons[i].reason) : NULL;
+			policy_decide(&s, &in, NOW, false, &r);
+			policy_text(&out, &s, &in, &r, NULL, lang);
+			assert_int_equal(strstr(out.p, "      maintkit -p oscar-emr migrate undo middle-names\n") != NULL, reasons[i].offered);
+			assert_int_equal(strstr(out.p, "migrate undo") != NULL, reasons[i].offered);
+		}
+}
+
 static void hostile_text(void **state)
 {
 	CLEANUP(policy_state_release) struct policy_state s = make_state(true, 19, 18);
@@ -428,7 +453,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cell), cmocka_unit_test(environment), cmocka_unit_test(allowances),
 		cmocka_unit_test(known_release), cmocka_unit_test(no_lineage), cmocka_unit_test(merge), cmocka_unit_test(fields),
-		cmocka_unit_test(refusal_text), cmocka_unit_test(hostile_text), cmocka_unit_test(backups),
+		cmocka_unit_test(refusal_text), cmocka_unit_test(undo_text), cmocka_unit_test(hostile_text), cmocka_unit_test(backups),
 		cmocka_unit_test(every_reason_has_words), cmocka_unit_test(language),
 	};
 
