@@ -70,7 +70,7 @@ export CRASH_TIMEOUT=60 CRASH_STDOUT=no
 
 quiet=later
 setup() { cp -a "$T/later/." "$1/"; }
-CRASH_MAX=$(soak 250 10) ok "restore" crash_kill "$T/with" @DIR@ "$BIN/maintkit-backup" --root @DIR@/root -p demo "${restore[@]}"
+CRASH_MAX=$(soak 250 8) ok "restore" crash_kill "$T/with" @DIR@ "$BIN/maintkit-backup" --root @DIR@/root -p demo "${restore[@]}"
 
 # Without gpg before it, so that more points fall on the exchange itself. A second --revert would exchange
 # once more, so what was interrupted is finished by --continue, and else begun.
@@ -95,11 +95,11 @@ E
 chmod +x "$T/revert" "$T/turn"
 setup() { cp -a "$T/restored/." "$1/"; }
 quiet=good
-CRASH_MAX=$(soak 250 20) ok "revert" crash_kill "$T/revert" @DIR@
+CRASH_MAX=$(soak 250 14) ok "revert" crash_kill "$T/revert" @DIR@
 setup() { cp -a "$T/reverted/." "$1/"; }
 quiet=later
-CRASH_MAX=$(soak 400 20) ok "forth, and turned round" crash_kill "$T/turn" @DIR@
+CRASH_MAX=$(soak 400 14) ok "forth, and turned round" crash_kill "$T/turn" @DIR@
 setup() { cp -a "$T/restored/." "$1/"; }
 quiet=good
-CRASH_MAX=$(soak 100 4) ok "confirm" crash_kill "$T/with" @DIR@ "$BIN/maintkit-backup" --root @DIR@/root -p demo restore --confirm
+CRASH_MAX=$(soak 100 3) ok "confirm" crash_kill "$T/with" @DIR@ "$BIN/maintkit-backup" --root @DIR@/root -p demo restore --confirm
 done_testing

@@ -36,7 +36,7 @@ like "$out" "303 documents that are in $full, whole too" "and says so"
 # changes of each kind
 echo new >"$D/sub/doc301"; echo more >>"$D/sub/doc5"; rm "$D/sub/doc6"; mv "$D/sub/doc7" "$D/sub/renamed"
 chmod 600 "$D/sub/doc8"; chown 1:1 "$D/sub/doc9"; cp -p "$D/sub/doc10" "$D/c" && mv "$D/c" "$D/sub/doc10"
-touch -d 2001-01-01 "$D/sub/doc11"; old=$(stat -c %y "$D/sub/doc12"); printf Z | dd of="$D/sub/doc12" conv=notrunc status=none; touch -d "$old" "$D/sub/doc12"
+touch -d 2001-01-01 "$D/sub/doc11"; old=$(stat -c %y "$D/sub/doc12"); printf ZZZZZZZZ | dd of="$D/sub/doc12" conv=notrunc status=none; touch -d "$old" "$D/sub/doc12"
 tick
 ok "changes" backup create --documents=since
 second=$(newest)
