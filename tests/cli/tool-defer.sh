@@ -42,7 +42,7 @@ cp "$BIN/maintkit" "$BIN/maintkit-pending" "$T/bin/"
 san=$(nm "$BUILD/libbase.a" 2>/dev/null | grep -q __asan && echo -fsanitize=address,undefined)
 # shellcheck disable=SC2086
 ok "the probe is built" gcc -std=gnu11 -D_GNU_SOURCE -DUP="\"$T/up\"" -I"$TOP/src" $san -o "$T/bin/maintkit-probe" "$T/probe.c" \
-	"$BUILD"/cmd/tool.o "$BUILD"/ext/{profile,statefile,effects,pending}.o "$BUILD"/libcore.a "$BUILD"/libbase.a -l:libinih.a
+	"$BUILD"/cmd/tool.o "$BUILD"/cmd/tool_lock.o "$BUILD"/ext/{profile,statefile,effects,pending}.o "$BUILD"/libcore.a "$BUILD"/libbase.a -l:libinih.a
 [ "$rc" = 0 ] || { done_testing; }
 r=$T/root
 mkdir -p "$r/usr/share/pkg"
