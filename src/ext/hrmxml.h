@@ -25,7 +25,7 @@
 
 #define HRMXML_MAX (64u << 20)
 #define HRMXML_DEPTH 256
-#define HRMXML_MEMORY (24u << 20)
+#define HRMXML_MEMORY (32u << 20)	/* libxml2 2.9.10 needs more than 24 for 12 MB of CDATA */
 #define HRMXML_VALIDATE_MAX (4u << 20)	/* larger files are not validated: a validator keeps whole values */
 
 struct hrmxml_schema;
