@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "../base/child.h"
+#include "../core/dumptrigger.h"
 #include "backup.h"
 #include "backup_floats.h"
 #include "backup_stall.h"
@@ -152,6 +153,8 @@ static int run_dump(void *arg, struct buf *out UNUSED, struct err *err)
 struct pouring {
 	struct writer *w;
 	const char *database;
+	struct dumptrigger triggers;
+	struct buf text;	/* of the dump, to go into the piece next */
 	struct dumpscan scan;
 	struct floats *floats;
 	struct stall_source *source;
@@ -162,6 +165,8 @@ struct pouring {
 
 static void pouring_release(struct pouring *p)
 {
+	dumptrigger_release(&p->triggers);
+	buf_release(&p->text);
 	dumpscan_release(&p->scan);
 	free(p->piece);
 }
@@ -238,20 +243,38 @@ static int take_bytes(struct pouring *p, size_t n, struct err *err)
 	return 0;
 }
 
+/* What is in p->text into pieces. */
+static int fill_pieces(struct pouring *p, struct err *err)
+{
+	for (size_t done = 0; done < p->text.len; ) {
+		size_t n = p->text.len - done < PIECE - p->len ? p->text.len - done : PIECE - p->len;
+
+		memcpy(p->piece + p->len, p->text.p + done, n);
+		done += n;
+		if (take_bytes(p, n, err) < 0 || (p->len == PIECE && flush(p, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
 static int copy_dump(struct pouring *p, int fd, struct err *err)
 {
+	AUTO_FREE char *chunk = xmalloc(PIPE_SIZE);
+
 	for (;;) {
-		ssize_t n = read(fd, p->piece + p->len, PIECE - p->len);
+		ssize_t n = read(fd, chunk, PIPE_SIZE);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return err_sys(err, errno, "read the dump");
+		*p->source->taken += (uint64_t)n;
+		buf_reset(&p->text);
+		dumptrigger_add(&p->triggers, chunk, (size_t)n, n == 0, &p->text);
+		if (fill_pieces(p, err) < 0)
+			return -1;
 		if (n == 0)
 			return flush(p, err);
-		*p->source->taken += (uint64_t)n;
-		if (take_bytes(p, (size_t)n, err) < 0 || (p->len == PIECE && flush(p, err) < 0))
-			return -1;
 	}
 }
 
@@ -271,7 +294,9 @@ int backup_dump(struct writer *w, struct backup_db *d, struct tool *t, struct er
 {
 	CLEANUP(stall_source_release) struct stall_source source = { .out = -1 };
 	CLEANUP(floats_release) struct floats floats = FLOATS_INIT;
-	CLEANUP(pouring_release) struct pouring pouring = { .w = w, .database = d->name, .floats = &floats, .source = &source };
+	CLEANUP(pouring_release) struct pouring pouring = {
+		.w = w, .database = d->name, .triggers = DUMPTRIGGER_INIT, .text = BUF_INIT, .floats = &floats, .source = &source,
+	};
 	CLEANUP(userproc_stop) struct userproc u = USERPROC_INIT;
 	AUTO_FREE char *where = backup_db_where(t, err);
 	int p[2], stall_ms;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include "../base/atomic.h"
 #include "../base/child.h"
+#include "../core/dumptrigger.h"
 #include "backup_restore.h"
 #include "backup_stall.h"
 
@@ -45,6 +46,31 @@ static int add_name(struct buf *sql, const char *database, const char *name, str
 #define VIEWS_SQL "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_type = 'VIEW'"
 
 /* ---- writing down ------------------------------------------------------------------ */
+struct written {
+	int fd;
+	struct dumptrigger triggers;
+};
+
+static void written_release(struct written *w)
+{
+	dumptrigger_release(&w->triggers);
+}
+
+static int write_on(struct written *w, const void *data, size_t len, bool last)
+{
+	struct err why = ERR_INIT;
+	AUTO_BUF out = BUF_INIT;
+
+	dumptrigger_add(&w->triggers, data, len, last, &out);
+	errno = buf_write_fd(&out, w->fd, &why) < 0 ? (why.sys ? why.sys : EIO) : 0;
+	return errno ? -1 : 0;
+}
+
+static int take(void *arg, const void *data, size_t len)
+{
+	return write_on(arg, data, len, false);
+}
+
 /* Output of mariadb-dump with these words for database into fd. */
 static int dump(struct tool *t, const char *database, int fd, const char *const *words, const struct strv *objects, bool strict,
 		struct err *err)
@@ -70,9 +96,12 @@ static int dump(struct tool *t, const char *database, int fd, const char *const 
 	strv_add(&argv, database);
 	for (size_t i = 0; objects && i < objects->n; i++)
 		strv_add(&argv, objects->v[i]);
-	struct child c = { .argv = (const char *const *)argv.v, .out_fd = fd, .timeout_ms = limit_ms };
+	CLEANUP(written_release) struct written w = { .fd = fd, .triggers = DUMPTRIGGER_INIT };
+	struct child c = { .argv = (const char *const *)argv.v, .take = take, .arg = &w, .timeout_ms = limit_ms };
 	int status = child_run(&c, err);
 
+	if (status >= 0 && write_on(&w, "", 0, true) < 0)
+		return err_sys(err, errno, "write the definitions of database '%s' down", database);
 	if (status < 0 || status == 0)
 		return status;
 	if (!strict && status == ERR_NO_VIEW) {

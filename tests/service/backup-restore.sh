@@ -182,5 +182,17 @@ untouched
 ok "and it is restored with the next" backup restore --adopt "$B"
 ok "confirm" backup restore --confirm
 untouched
+
+# ---- a trigger that was typed with its database's name ------------------------------------------------
+visits() { mariadb_sql "INSERT INTO demo.visit (patient) VALUES (1); SELECT n - $1 FROM demo.counted"; }
+mariadb_sql "DROP TRIGGER demo.count_visits; CREATE TRIGGER demo.count_visits AFTER INSERT ON demo.visit FOR EACH ROW UPDATE demo.counted SET n = n + 1"
+ok "a backup of it" backup create --output "$T/named.tar.zst.gpg"
+n=$(mariadb_sql "SELECT n FROM demo.counted")
+ok "restored in place" backup restore "$T/named.tar.zst.gpg"
+is "$(visits "$n")" 1 "it works where it is"
+ok "revert" backup restore --revert
+is "$(visits "$n")" 1 "as the former one does"
+ok "restore test" backup verify --restore-test "$T/named.tar.zst.gpg"
+ok "confirm" backup restore --confirm
 is "$(ls "$R/run")$(agents)" "0" "no agent, no directory of gpg's stays behind"
 done_testing
