@@ -38,7 +38,7 @@ run env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive chr
 	apt-get -y install "$(deb 19.1-1)" <&-
 is "$rc" 0 "an upgrade of the image before its first boot"
 run chroot "$root" maintkit -p oscar-emr pending list
-unlike "$out" '1:19.0-1|~' "... leaves nothing of the former version waiting"
+unlike "$out" '1:19.0-1 was configured|~' "... leaves nothing of the former version waiting"
 like "$out" '1:19.1-1 was configured' "... but its own steps"
 is "$(grep -c 'app activate' <<<"$out")" 1 "... one activation"
 is "$(iptables-save 2>/dev/null | sha256sum)" "$before" "the firewall of the running kernel was not touched"
