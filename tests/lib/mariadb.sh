@@ -11,6 +11,7 @@
 #   mariadb_stop          orderly shutdown
 #   mariadb_kill          SIGKILL, as the out-of-memory killer does it
 #   mariadb_sql [ARGS]    the client as root, batch mode, no column names; SQL from arguments or stdin
+#   await WHAT SQL        until SQL says 1; not within 60 s: the run stops and names WHAT (needs tap.sh)
 #   mariadb_dump DB       the database as text without dates and without maintkit's own tables
 #
 # MARIADB_TREE names a root tree with another MariaDB in it (a lab tree): its programs are run by
@@ -111,6 +112,15 @@ mariadb_sql() {
 	else
 		mariadb --no-defaults --socket="$MARIADB_SOCKET" -N -B
 	fi
+}
+
+await() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		[ "$(mariadb_sql "$2" 2>/dev/null)" = 1 ] && return 0
+		sleep 0.1
+	done
+	BAIL "waited 60 s in vain for $1"
 }
 
 mariadb_dump() {

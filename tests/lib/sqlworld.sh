@@ -7,7 +7,6 @@
 #   sql VERB ...         maintkit-sql for it
 #   script NAME          stdin becomes $S/NAME.sql
 #   q SQL                ask the database demo_db
-#   await WHAT SQL       until SQL says 1; not within 60 s: the run stops and names WHAT
 R='' S=''
 sql_world() {
 	R=$T/root.$((++_worlds)) S=$R/usr/share/demo/sql
@@ -25,11 +24,3 @@ sql_world() {
 sql() { "$BIN/maintkit-sql" --root "$R" -p demo "$@"; }
 script() { cat >"$S/$1.sql"; }
 q() { mariadb_sql "USE demo_db; $*"; }
-await() {
-	local i
-	for ((i = 0; i < 600; i++)); do
-		[ "$(mariadb_sql "$2" 2>/dev/null)" = 1 ] && return 0
-		sleep 0.1
-	done
-	BAIL "waited 60 s in vain for $1"
-}

@@ -102,19 +102,19 @@ tables_dump >"$T/now"
 same "$T/now" "$T/before" "wholly"
 
 mariadb_sql "SELECT GET_LOCK('maintkit_migrate/demo_db', 5), SLEEP(60)" >/dev/null 2>&1 & holder=$!
-until mariadb_sql "SELECT IS_USED_LOCK('maintkit_migrate/demo_db')" | grep -q '[0-9]'; do sleep 0.1; done
+await "another run's lock" "SELECT IS_USED_LOCK('maintkit_migrate/demo_db') IS NOT NULL"
 rc_is 3 "another run has the lock: not now" migrate run roster --without-backup "a test" --wait 1
 like "$err" "another run holds the lock" "after having waited"
 q "KILL $(mariadb_sql "SELECT IS_USED_LOCK('maintkit_migrate/demo_db')")"
 wait $holder
 q "CREATE USER demo@localhost IDENTIFIED BY 'x'; GRANT ALL ON demo_db.* TO demo@localhost"
 mariadb --no-defaults --socket="$MARIADB_SOCKET" -udemo -px demo_db -e 'SELECT SLEEP(60)' >/dev/null 2>&1 & holder=$!
-until [ "$(q "SELECT COUNT(*) FROM information_schema.processlist WHERE user='demo'")" = 1 ]; do sleep 0.1; done
+await "the application's connection" "SELECT COUNT(*) FROM information_schema.processlist WHERE user='demo'"
 rc_is 4 "nor while the application is connected" migrate run roster --without-backup "a test"
 like "$err" "1 connection to 'demo_db'.*--online" "saying so"
 q "KILL $(q "SELECT id FROM information_schema.processlist WHERE user='demo'")"
 wait $holder
-until [ "$(q "SELECT COUNT(*) FROM information_schema.processlist WHERE user='demo'")" = 0 ]; do sleep 0.1; done
+await "the end of the application's connection" "SELECT COUNT(*) = 0 FROM information_schema.processlist WHERE user='demo'"
 rc_is 0 "run" migrate run roster --without-backup "a test" --batch 4
 like "$err" "roster.*is done: 27 cells" "says what it did"
 q "SELECT demographic_no, IFNULL(REPLACE(roster_enrolled_to,' ','_'),'NULL'), IFNULL(REPLACE(roster_termination_reason,' ','_'),'NULL') FROM demographic ORDER BY 1" | tr '\t' ' ' >"$T/got"

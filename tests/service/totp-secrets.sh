@@ -17,7 +17,12 @@ totp_setup && totp_columns || BAIL "no database"
 watch_on() {
 	nice -n -10 perl "$TOP/tests/lib/proc-watch.pl" "$T/seen" >"$T/watch" &
 	watcher=$!
-	until grep -q ready "$T/watch" 2>/dev/null; do sleep 0.05; done
+	local i
+	for ((i = 0; i < 1200; i++)); do
+		grep -q ready "$T/watch" 2>/dev/null && return
+		sleep 0.05
+	done
+	BAIL "the watcher of processes is not ready after 60 s"
 }
 watch_off() {
 	kill -TERM $watcher
