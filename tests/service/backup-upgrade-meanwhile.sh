@@ -12,7 +12,7 @@ backup() { "$BIN/maintkit-backup" --root "$R" -p demo "$@"; }
 mariadb_sql "CREATE DATABASE demo; USE demo; CREATE TABLE demographic (id INT PRIMARY KEY, note VARCHAR(200)) ENGINE=InnoDB;
 	INSERT INTO demographic SELECT seq, REPEAT(MD5(seq), 6) FROM seq_1_to_250000"
 mkdir -p "$R/var/lib/demo/documents"
-head -c 30000000 /dev/urandom >"$R/var/lib/demo/documents/scan.pdf"
+head -c 100000000 /dev/urandom >"$R/var/lib/demo/documents/scan.pdf"
 ok "a first backup" backup create
 first=$(echo "$R"/var/backups/demo/*.gpg)
 sleep 1.1
@@ -24,15 +24,17 @@ below() {
 		below "$p" "$2"
 	done
 }
-rchar() { awk '/^rchar/ { print $2 }' "/proc/$1/io" 2>/dev/null || echo 0; }
 # begin NAME BYTES: a create in the background ($job) whose program NAME is stopped ($victim) when it has read so much
 begin() {
+	local name value until=$((SECONDS + 60))
 	"$BIN/maintkit-backup" --root "$R" -p demo create >"$T/out" 2>"$T/err" & job=$!
-	for _ in $(seq 3000); do
-		victim=$(below "$job" "$1" | tail -1)
-		if [ -n "$victim" ] && [ "$(rchar "$victim")" -gt "$2" ]; then kill -STOP "$victim" && return 0; fi
-		kill -0 "$job" || return 1
-	done
+	victim=
+	while [ -z "$victim" ] && kill -0 "$job"; do victim=$(below "$job" "$1" | tail -1); done
+	# no process is started from here on: what is waited for is a matter of tenths of a second
+	while [ "$SECONDS" -lt "$until" ] && read -r name value <"/proc/$victim/io"; do	# "rchar: BYTES"
+		if [ "$value" -gt "$2" ]; then kill -STOP "$victim" && return 0; fi
+	done 2>/dev/null
+	return 1
 }
 end() { kill -CONT "$victim"; wait "$job"; }
 
