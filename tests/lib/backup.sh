@@ -8,6 +8,8 @@
 #   B, D             directories of the backups and of the documents
 #   names, last      names of the backups, the oldest first; path of the newest
 #   info FILE KEY    what is written beside a backup (a name or a path)
+#   stop_below PID NAME BYTES   stop the program NAME below a process when it has read more than BYTES; it is
+#                    $victim then. Fails when it ended before, never ran, or did not get so far in 60 s
 #   tick             wait until a backup made now gets another name
 
 . "$TOP/tests/lib/pgp.sh"
@@ -29,3 +31,21 @@ info() {
 	sed -n "s/^$2=//p" "$1.info"
 }
 tick() { sleep 1.1; }
+
+below() { # PID NAME
+	local p
+	for p in $(pgrep -P "$1"); do
+		[ "$(cat "/proc/$p/comm" 2>/dev/null)" != "$2" ] || echo "$p"
+		below "$p" "$2"
+	done
+}
+stop_below() {
+	local name value until=$((SECONDS + 60))
+	victim=
+	while [ -z "$victim" ] && kill -0 "$1" 2>/dev/null; do victim=$(below "$1" "$2" | tail -1); done
+	# no process is started from here on: what is waited for is a matter of tenths of a second
+	while [ "$SECONDS" -lt "$until" ] && read -r name value <"/proc/$victim/io"; do	# "rchar: BYTES"
+		if [ "$value" -gt "$3" ]; then kill -STOP "$victim" && return 0; fi
+	done 2>/dev/null
+	return 1
+}

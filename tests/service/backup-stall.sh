@@ -2,58 +2,43 @@
 # proves: a program that gets no further is stopped after the time that the profile says, nothing is left of the attempt, and one that is only slow is let alone
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
-mariadb_here || skip_all "$mariadb_why"
-pgp_system
-mariadb_new || BAIL "no server"
+. "$TOP/tests/lib/backup.sh"
+backup_system
 pgp ensure 2>/dev/null || BAIL "no key"
-backup() { "$BIN/maintkit-backup" --root "$R" -p demo "$@"; }
 mkdir -p "$R/etc/demo" "$R/var/lib/demo/documents"
 printf '[backup]\nstalled-after = 1\n' >"$R/etc/demo/maintkit.conf"
 mariadb_sql "CREATE DATABASE demo; USE demo; CREATE TABLE demographic (id INT PRIMARY KEY, note VARCHAR(200)) ENGINE=InnoDB;
-	INSERT INTO demographic SELECT seq, REPEAT(MD5(seq), 6) FROM seq_1_to_60000"
+	INSERT INTO demographic SELECT seq, REPEAT(MD5(seq), 6) FROM seq_1_to_300000"
 # noise does not shrink, so that pipes fill
 head -c 30000000 /dev/urandom >"$R/var/lib/demo/documents/scan.pdf"
 
 left() { ls -A "$R/var/backups/demo" "$R/run" 2>/dev/null | grep -cv ':$\|^$'; }
 
-# Stop a program below a process as soon as it is there, and say which: below PID NAME
-below() {
-	local p
-	for p in $(pgrep -P "$1"); do
-		[ "$(cat "/proc/$p/comm" 2>/dev/null)" != "$2" ] || echo "$p"
-		below "$p" "$2"
-	done
-}
-# stopped NAME CONDITION COMMAND...: run it, and stop NAME when it is there and CONDITION holds
+# stopped NAME BYTES COMMAND...: run it, and stop NAME when it has read more than BYTES
 stopped() {
-	local name=$1 when=$2 victim='' i
+	local name=$1 bytes=$2
 	shift 2
 	"$@" >"$T/out" 2>"$T/err" & local job=$!
-	for ((i = 0; i < 3000; i++)); do
-		victim=$(below "$job" "$name" | tail -1)
-		if [ -n "$victim" ] && $when "$victim"; then kill -STOP "$victim" && break; fi
-		kill -0 "$job" 2>/dev/null || break
-	done
+	local rc=0
+	stop_below "$job" "$name" "$bytes" || { diag "$name came through before it was stopped"; rc=1; }
 	wait "$job"; status=$? said=$(cat "$T/err")
 	[ -n "$victim" ] || { diag "$name never ran"; return 1; }
 	! kill -0 "$victim" 2>/dev/null || { diag "$name is still there"; kill -KILL "$victim"; return 1; }
+	return $rc
 }
-reads_data() { [ "$(awk '/^rchar/ { print $2 }' "/proc/$1/io" 2>/dev/null || echo 0)" -gt 2000000 ]; }
 
-ok "gpg hangs in the middle: it is stopped" stopped gpg reads_data "$BIN/maintkit-backup" --root "$R" -p demo create
+ok "gpg hangs in the middle: it is stopped" stopped gpg 2000000 "$BIN/maintkit-backup" --root "$R" -p demo create
 is "$status" 3 "as what may work later"
 like "$said" "gpg' got no further for 1 second" "and named"
 is "$(left)" 0 "nothing is left"
-ok "the dump hangs: it is stopped" stopped mariadb-dump true "$BIN/maintkit-backup" --root "$R" -p demo create
+ok "the dump hangs: it is stopped" stopped mariadb-dump -1 "$BIN/maintkit-backup" --root "$R" -p demo create
 is "$status" 3 "as what may work later"
 like "$said" "mariadb-dump' got no further for 1 second" "and named"
 is "$(left)" 0 "nothing is left"
 
 ok "nobody hangs: it is made" backup create
 file=$(echo "$R"/var/backups/demo/*.gpg)
-ok "the client hangs while the dump is loaded: it is stopped" stopped mariadb true "$BIN/maintkit-backup" --root "$R" -p demo verify --restore-test "$file"
+ok "the client hangs while the dump is loaded: it is stopped" stopped mariadb -1 "$BIN/maintkit-backup" --root "$R" -p demo verify --restore-test "$file"
 is "$status" 3 "as what may work later"
 like "$said" "got no further for 1 second" "and named"
 is "$(mariadb_sql "SHOW DATABASES LIKE 'maintkit%'")" "" "its scratch database is dropped"

@@ -2,13 +2,9 @@
 # proves: a backup holds up the other programs of its package while it reads the database only, and scripts of dpkg wait for that; nothing removes or replaces what it reads
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
-mariadb_here || skip_all "$mariadb_why"
-pgp_system
-mariadb_new || BAIL "no server"
+. "$TOP/tests/lib/backup.sh"
+backup_system
 pgp ensure 2>/dev/null || BAIL "no key"
-backup() { "$BIN/maintkit-backup" --root "$R" -p demo "$@"; }
 mariadb_sql "CREATE DATABASE demo; USE demo; CREATE TABLE demographic (id INT PRIMARY KEY, note VARCHAR(200)) ENGINE=InnoDB;
 	INSERT INTO demographic SELECT seq, REPEAT(MD5(seq), 6) FROM seq_1_to_250000"
 mkdir -p "$R/var/lib/demo/documents"
@@ -17,24 +13,10 @@ ok "a first backup" backup create
 first=$(echo "$R"/var/backups/demo/*.gpg)
 sleep 1.1
 
-below() {
-	local p
-	for p in $(pgrep -P "$1"); do
-		[ "$(cat "/proc/$p/comm" 2>/dev/null)" != "$2" ] || echo "$p"
-		below "$p" "$2"
-	done
-}
-# begin NAME BYTES: a create in the background ($job) whose program NAME is stopped ($victim) when it has read so much
+# begin NAME BYTES: a create in the background ($job) whose program NAME is stopped when it has read so much
 begin() {
-	local name value until=$((SECONDS + 60))
 	"$BIN/maintkit-backup" --root "$R" -p demo create >"$T/out" 2>"$T/err" & job=$!
-	victim=
-	while [ -z "$victim" ] && kill -0 "$job"; do victim=$(below "$job" "$1" | tail -1); done
-	# no process is started from here on: what is waited for is a matter of tenths of a second
-	while [ "$SECONDS" -lt "$until" ] && read -r name value <"/proc/$victim/io"; do	# "rchar: BYTES"
-		if [ "$value" -gt "$2" ]; then kill -STOP "$victim" && return 0; fi
-	done 2>/dev/null
-	return 1
+	stop_below "$job" "$@"
 }
 end() { kill -CONT "$victim"; wait "$job"; }
 
