@@ -3,10 +3,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # usage: migrate-hrm.sh [REPORTS [RELATIONSHIPS]]
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
+migrate_needs
 reports=${1:-100000} relationships=${2:-100000}
 mariadb_new || BAIL "no server"
 migrate_world '[properties]' 'file = /etc/demo/demo.properties' 'encoding = latin1'

@@ -5,7 +5,6 @@
 # Environment: PATIENTS (roster, 100000), ARCHIVE (300000), NAMES (1000000), ROUNDS (2). Promised: both within 1.5
 # of the plain UPDATEs, for names the three of OSCAR's manual; memory < 64 MiB.
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
 mariadb_here || skip_all "$mariadb_why"
 PATIENTS=${PATIENTS:-100000} ARCHIVE=${ARCHIVE:-300000} NAMES=${NAMES:-1000000} rounds=${ROUNDS:-2}

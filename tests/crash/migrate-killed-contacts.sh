@@ -2,10 +2,8 @@
 # proves: hrm and contacts, killed at any request, their undo too, end as undisturbed ones do when they are run again; a reader that is killed costs one report at most
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
+migrate_needs
 command -v strace >/dev/null || skip_all "strace is not installed"
 # CRASH_STEP: only every so-manieth request (1 with SOAK=1)
 step=${CRASH_STEP:-${SOAK:-193}}

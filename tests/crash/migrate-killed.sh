@@ -2,10 +2,8 @@
 # proves: a migration or its undo, killed at any request or with the server killed under it, ends as an undisturbed one does when it is run again
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
+migrate_needs
 command -v strace >/dev/null || skip_all "strace is not installed"
 # CRASH_STEP: only every so-manieth request (1 with SOAK=1); CRASH_SERVER: how often the server dies.
 step=${CRASH_STEP:-${SOAK:-127}} server=${CRASH_SERVER:-${SOAK:+30}}

@@ -2,14 +2,26 @@
 # migrateworld.sh - a package "demo" whose database has OSCAR's tables, below a root of its own, for tests of migrate.
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Source it after tap.sh and mariadb.sh; a server must run before migrate_world.
+# Source it after tap.sh; it sources mariadb.sh. A server must run before migrate_world.
+#   migrate_needs        skip the test where it cannot run
+#   migrate_server       the same, and start a server that does not wait for the disk
 #   migrate_world        make $R with a profile, and the database demo_db with the tables of the demonstration payload, empty
 #   migrate VERB ...     maintkit-migrate for it
 #   guard VERB ...       maintkit-guard for it
 #   q SQL                ask the database
 #   tables_dump          the database as text, without maintkit's own tables
+. "$TOP/tests/lib/mariadb.sh"
+
 R=''
 TABLES="demographic demographicArchive provider relationships DemographicContact Contact HRMDocument log Facility"
+migrate_needs() {
+	mariadb_here || skip_all "$mariadb_why"
+	[ "$(id -u)" = 0 ] || skip_all "not root"
+}
+migrate_server() {
+	migrate_needs
+	MARIADB_FAST=1 mariadb_new || BAIL "no server"
+}
 migrate_world() {
 	R=$T/root.$((++_worlds))
 	mkdir -p "$R/usr/share/demo" "$R/etc/demo" "$R/var/lib" "$R/var/backups/demo" "$R/var/lib/dpkg"

@@ -2,11 +2,8 @@
 # proves: all four migrations run on a database of OSCAR 15, the guard then keeps versions out that cannot read it, and undoing all of them lets those in again, with every byte as it was
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
-MARIADB_FAST=1 mariadb_new || BAIL "no server"
+migrate_server
 migrate_world '[properties]' 'file = /etc/demo/demo.properties' 'encoding = latin1' '[app]' 'contexts = oscar=oscar.war'
 mkdir -p "$R/srv/doc/oscar/document"
 echo 'BASE_DOCUMENT_DIR=/srv/doc' >"$R/etc/demo/demo.properties"

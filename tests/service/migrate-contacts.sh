@@ -2,11 +2,8 @@
 # proves: migrate contacts gives each relationship its contact once, fresh or after OSCAR's tools, mends only doubles that are certain, and takes back what it did
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
-MARIADB_FAST=1 mariadb_new || BAIL "no server"
+migrate_server
 mariadb_sql "SET GLOBAL sql_mode = ''"
 run_contacts() { migrate run contacts --without-backup "a test" "$@"; }
 

@@ -2,11 +2,8 @@
 # proves: migrate hrm writes what the reports say, row by row as the table has it, finds files where they are and nowhere else, and can be taken back byte by byte
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
-MARIADB_FAST=1 mariadb_new || BAIL "no server"
+migrate_server
 
 F=$TOP/tests/fixtures/hrm
 docs=/srv/doc/oscar/document

@@ -2,10 +2,8 @@
 # proves: of thousands of generated names (a million with SOAK=1) no word is lost, running twice is running once, and undo gives back every byte
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
+migrate_needs
 # NAMES: how many; SEED: which.
 NAMES=${NAMES:-${SOAK:+1000000}} NAMES=${NAMES:-20000} SEED=${SEED:-$RANDOM}
 MARIADB_FAST=1 mariadb_new || BAIL "no server"

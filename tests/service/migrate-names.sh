@@ -2,11 +2,8 @@
 # proves: migrate middle-names loses no name, holds what a person must decide and does what was decided; --compat is the manual's three statements; all can be taken back
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
-MARIADB_FAST=1 mariadb_new || BAIL "no server"
+migrate_server
 migrate_world
 mariadb_sql "SET GLOBAL sql_mode = ''"
 

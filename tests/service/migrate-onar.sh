@@ -2,11 +2,8 @@
 # proves: of the antenatal records it is told how many are copied, half copied, or cannot be, and nothing else is done with them
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
-MARIADB_FAST=1 mariadb_new || BAIL "no server"
+migrate_server
 migrate_world
 status() { migrate status onar; }
 # OLD RECORD EXT1 EXT2: the IDs that the tables have; the form of patient N has ID N, with "x" behind it patient 900's

@@ -2,11 +2,8 @@
 # proves: migrate roster does row by row what OSCAR's page does, goes on where that dies, can be taken back byte by byte
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
-MARIADB_FAST=1 mariadb_new || BAIL "no server"
+migrate_server
 migrate_world
 
 # no status provider enrolled reason middle -> enrolled reason, as the page leaves them (typed from its description)

@@ -2,11 +2,8 @@
 # proves: a schema that lacks something, or has it otherwise, is told with what mends it before anything is changed, or makes no difference
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
-MARIADB_FAST=1 mariadb_new || BAIL "no server"
+migrate_server
 mariadb_sql "SET GLOBAL sql_mode = ''"
 migrate_world '[properties]' 'file = /etc/demo/demo.properties'
 echo 'DOCUMENT_DIR=/srv' >"$R/etc/demo/demo.properties"

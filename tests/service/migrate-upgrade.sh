@@ -2,10 +2,8 @@
 # proves: an upgrade from before 19 runs contacts once, over its own backup that is read back first; killed, or without a server, it ends as a pending step; anything else leaves it to a person, and says so
 # SPDX-License-Identifier: GPL-2.0-or-later
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/migrateworld.sh"
-mariadb_here || skip_all "$mariadb_why"
-[ "$(id -u)" = 0 ] || skip_all "not root"
+migrate_needs
 command -v strace >/dev/null || skip_all "strace is not installed"
 export MAINTKIT_ASSUME_BOOTED=1
 MARIADB_FAST=1 mariadb_new || BAIL "no server"
