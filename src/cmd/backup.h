@@ -16,8 +16,9 @@
  *	files		how many documents there are
  *	purpose		hand, scheduled, upgrade, archive
  *	sha256, size, members, tables, rows, skipped, changed, recipient1 ...
- *	verified, verified_how	when it was last found good; "read" or "loaded" (restore test)
- *	failed, failed_why	when it was last found bad
+ *	verified, verified_how	when it was found good; "read" or "loaded" (restore test)
+ *	failed, failed_why	when it was found bad; the last outcome alone is there:
+ *	was_verified		when one that is bad now had last been found good
  */
 #ifndef MAINTKIT_CMD_BACKUP_H
 #define MAINTKIT_CMD_BACKUP_H

@@ -19,7 +19,7 @@ static void list_json(struct json *j, const struct backup_item *i)
 {
 	static const char *const keys[] = { "created", "purpose", "package", "version", "database", "schema_level", "size", "tables",
 					    "rows", "members", "skipped", "changed", "documents", "linked", "base", "sha256", "verified",
-					    "verified_how", "failed", "failed_why", "recipient1", "recipient2", "recipient3" };
+					    "verified_how", "failed", "failed_why", "was_verified", "recipient1", "recipient2", "recipient3" };
 
 	json_object(j, NULL);
 	json_string(j, "name", i->name);
@@ -48,7 +48,7 @@ static void add_verified(struct buf *out, const struct buf *info)
 	AUTO_FREE char *when = info_get(info, "verified"), *how = info_get(info, "verified_how");
 	AUTO_FREE char *failed = info_get(info, "failed");
 
-	if (failed && (!when || strcmp(failed, when) > 0))
+	if (failed)
 		buf_addf(out, "BAD %.10s", failed);
 	else if (when && *when)
 		buf_addf(out, "%.10s %s", when, how ? how : "read");

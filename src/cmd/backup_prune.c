@@ -45,8 +45,7 @@ static struct keep_item *describe(const struct backup_set *set, struct strv *bas
 
 		strv_add(bases, base ? base : "");
 		v[i] = (struct keep_item){ .name = set->v[i].name, .created = set->v[i].created, .verified = verified && *verified };
-		v[i].bad = failed && (!verified || strcmp(failed, verified) > 0);
-		v[i].bad = v[i].bad || (base && !backup_set_find(set, base));
+		v[i].bad = failed || (base && !backup_set_find(set, base));
 	}
 	for (size_t i = 0; i < set->n; i++)
 		v[i].base = *bases->v[i] ? bases->v[i] : NULL;

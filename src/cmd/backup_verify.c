@@ -7,27 +7,36 @@
 #include "../core/json.h"
 #include "backup.h"
 
+/* "verified" or "failed", never both: who looks for a good backup reads the one key, and no clock decides. */
+static void note_outcome(struct buf *info, const char *how, const struct err *failure)
+{
+	static const char *const outcome[] = { "verified", "verified_how", "failed", "failed_why" };
+	AUTO_FREE char *before = info_get(info, "verified");
+	char now[BACKUP_TIME_SIZE];
+
+	backup_time_text(now);
+	for (size_t i = 0; i < ARRAY_LEN(outcome); i++)
+		info_remove(info, outcome[i]);
+	if (!failure || before)
+		info_remove(info, "was_verified");
+	if (failure && before)
+		info_add(info, "was_verified", "%s", before);
+	info_add(info, failure ? "failed" : "verified", "%s", now);
+	info_add(info, failure ? "failed_why" : "verified_how", "%s", failure ? failure->text : how);
+}
+
 /* Without the text beside the backup, from the archive's own. A note that
  * cannot be written (a medium that is read only) does not change the outcome. */
 static void record(const char *file, const struct backup_facts *f, const char *how, const struct err *failure)
 {
 	AUTO_BUF info = BUF_INIT;
 	struct err why = ERR_INIT;
-	char now[BACKUP_TIME_SIZE];
 
 	if (backup_read_info(file, &info, &why) < 0) {
 		buf_reset(&info);
 		buf_add(&info, f->info.p, f->info.len);
 	}
-	backup_time_text(now);
-	info_remove(&info, failure ? "failed" : "verified");
-	info_remove(&info, failure ? "failed_why" : "verified_how");
-	info_add(&info, failure ? "failed" : "verified", "%s", now);
-	info_add(&info, failure ? "failed_why" : "verified_how", "%s", failure ? failure->text : how);
-	if (!failure) {
-		info_remove(&info, "failed");
-		info_remove(&info, "failed_why");
-	}
+	note_outcome(&info, how, failure);
 	if (backup_write_info(file, &info, &why) < 0)
 		log_warn("the outcome cannot be kept beside the backup: %s", why.text);
 }

@@ -202,11 +202,10 @@ static size_t newest_backups(const char *json, char **newest, char **good)
 	status_objects(json, &all);
 	for (size_t i = 0; i < all.n; i++) {
 		AUTO_FREE char *created = status_value(all.v[i], "created"), *verified = status_value(all.v[i], "verified");
-		AUTO_FREE char *failed = status_value(all.v[i], "failed");
 
 		if (!created)
 			continue;
-		if (verified && (!failed || strcmp(failed, verified) < 0) && (!*good || strcmp(created, *good) > 0)) {
+		if (verified && (!*good || strcmp(created, *good) > 0)) {
 			free(*good);
 			*good = xstrdup(created);
 		}

@@ -69,6 +69,8 @@ printf 'x' | dd of="$B/$first" bs=1 seek=5000 conv=notrunc status=none
 rc_is 2 "a byte changed" backup verify "$first"
 like "$(backup list)" "BAD 20" "is listed as bad"
 like "$(field 0 failed_why)" "not what was written" "and why"
+is "$(field 0 verified)" None "nobody takes it for a verified one"
+like "$(field 0 was_verified)" "^20" "when it had been good is known"
 ok "the other is fine" backup verify
 cp "$T/kept" "$B/$first"
 ok "mended" backup verify "$first"
