@@ -5,7 +5,7 @@
 . "$TOP/tests/lib/migrateworld.sh"
 migrate_needs
 command -v strace >/dev/null || skip_all "strace is not installed"
-# CRASH_STEP: only every so-manieth request (1 with SOAK=1)
+# CRASH_STEP: only every so-manieth request (1 with SOAK=1); more: migrateworld.sh
 step=${CRASH_STEP:-${SOAK:-193}}
 mariadb_new || BAIL "no server"
 migrate_world '[properties]' 'file = /etc/demo/demo.properties'
@@ -19,7 +19,7 @@ for f in $(cat "$T/files"); do cp "$F/$f" "$R/srv/"; done
 	echo "USE demo_db; CREATE TABLE was_reports LIKE HRMDocument; CREATE TABLE was_contacts LIKE DemographicContact;"
 	awk '{ printf "INSERT INTO was_reports (id, reportFile) VALUES (%d, \"%s\");\n", 2 * NR, $1 }' "$T/files"
 	echo "INSERT INTO relationships (id, facility_id, demographic_no, relation_demographic_no, relation, creation_date, creator, deleted)
-		SELECT seq, 1, 1 + seq DIV 3, 1 + seq % 97, ELT(1 + seq % 3, 'Spouse', 'child', 'Mother'), '2010-01-02', '101', ELT(1 + seq % 4, '0', '1', NULL, '') FROM seq_1_to_240;
+		SELECT seq, 1, 1 + seq DIV 3, 1 + seq % 97, ELT(1 + seq % 3, 'Spouse', 'child', 'Mother'), '2010-01-02', '101', ELT(1 + seq % 4, '0', '1', NULL, '') FROM seq_1_to_160;
 	INSERT INTO was_contacts (id, facilityId, creator, created, updateDate, deleted, demographicNo, contactId, role, type, category, active)
 		SELECT 2 * id, 1, creator, creation_date, CURDATE(), deleted, demographic_no, relation_demographic_no, relation, 1, 'personal', 1 FROM relationships WHERE id % 5 < 3"
 } | mariadb_sql || BAIL "fill"
@@ -32,9 +32,9 @@ fresh() {
 # Without what a clock or a counter says: dates of now, numbers of new rows.
 dump() {
 	q "SELECT * FROM HRMDocument ORDER BY id;
-	   SELECT IF(id > 480, 'new', id), deleted, active, created, demographicNo, contactId, role, sdm, ec, note, facilityId FROM DemographicContact ORDER BY demographicNo, contactId, role, deleted, active, 1"
+	   SELECT IF(id > 320, 'new', id), deleted, active, created, demographicNo, contactId, role, sdm, ec, note, facilityId FROM DemographicContact ORDER BY demographicNo, contactId, role, deleted, active, 1"
 }
-live() { q "SELECT * FROM HRMDocument ORDER BY id; SELECT id, deleted, active, role FROM DemographicContact WHERE id <= 480 ORDER BY id; SELECT COUNT(*) FROM DemographicContact WHERE id > 480 AND deleted = 0"; }
+live() { q "SELECT * FROM HRMDocument ORDER BY id; SELECT id, deleted, active, role FROM DemographicContact WHERE id <= 320 ORDER BY id; SELECT COUNT(*) FROM DemographicContact WHERE id > 320 AND deleted = 0"; }
 go() { migrate run "$1" --batch 1 --without-backup test -q; }
 fresh
 live >"$T/before"
@@ -46,33 +46,11 @@ ok "undone" migrate undo hrm -q
 live >"$T/got"
 same "$T/got" "$T/before" "as before, but for retired rows"
 
-# CRASH_ONLY="VERB NAME": that one sweep.
-# VERB NAME LOOK: kill it at every step-th request, run it again, compare.
-sweep() {
-	local verb=$1 name=$2 look=$3 k bad=0 count=0
-	[ "${CRASH_ONLY:-$verb $name}" = "$verb $name" ] || return 0
-	fresh
-	go "$name" >/dev/null 2>&1 || BAIL "$name"
-	[ "$verb" = run ] || migrate undo "$name" -q
-	$look >"$T/want"
-	for ((k = 1 + RANDOM % step; ; k += step)); do
-		fresh
-		[ "$verb" = run ] || go "$name" >/dev/null 2>&1 || BAIL "$name"
-		{ strace -o /dev/null -e trace=sendto -e inject=sendto:signal=KILL:when=$k "$BIN/maintkit-migrate" --root "$R" -p demo -q "$verb" "$name" \
-			$([ "$verb" = undo ] || echo --batch 1 --without-backup test) >/dev/null 2>&1; rc=$?; } 2>/dev/null
-		[ $rc = 137 ] || break
-		count=$((count + 1))
-		if [ "$verb" = run ]; then set -- go "$name"; else set -- migrate undo "$name" -q; fi
-		"$@" >"$T/out" 2>&1 || { bad=$((bad + 1)); diag "$verb $name $k: $(cat "$T/out")"; continue; }
-		$look >"$T/got"
-		cmp -s "$T/got" "$T/want" || { bad=$((bad + 1)); diag "$verb $name $k: differs" "$(diff "$T/want" "$T/got" | head -3)"; }
-	done
-	is "$bad" 0 "$verb $name, killed at $count requests, every $step. of $k"
-	[ "$count" -ge 2 ] && pass "enough of them" || fail "only $count"
-}
+KILL_TABLES="HRMDocument DemographicContact" KILL_OPTIONS="--batch 1 --without-backup test"
+before_undo() { fresh && go "$1"; }
 for name in hrm contacts; do
-	sweep run $name dump
-	sweep undo $name live
+	kill_sweep $step run $name dump fresh
+	kill_sweep $step undo $name live before_undo $name
 done
 
 # Readers die one after the other while the migration goes on. The guard, its other child, has been told by then.
