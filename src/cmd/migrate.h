@@ -38,7 +38,11 @@ struct migrate_table {
 	const char *pk;		/* its integer primary key; NULL: not needed, the table is only read */
 	const char *reads;	/* words: further columns that must be there */
 	const char *writes;	/* words: columns of which cells may change; numbered from 1. NULL: only read */
-	bool inserts;		/* rows may be added */
+	/* Rows may be added, each with a value for every column of reads and writes, and no other. */
+	bool inserts;
+	/* words "COLUMN:N": what is written there has up to N characters that may not be cut;
+	 * "COLUMN#N": an integer column for numbers of N digits. */
+	const char *least;
 	bool optional;		/* may be missing: ask migrate_has() */
 	bool numbers;		/* `writes` has other columns than text */
 	/* For the message when something is missing: what of OSCAR adds it, "SCRIPT: words; SCRIPT: words";

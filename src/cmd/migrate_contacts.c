@@ -19,6 +19,8 @@ static const struct migrate_table tables[] = {
 		    " creator sub_decision_maker emergency_contact notes deleted" },
 	[T_CONTACT] = { "DemographicContact", .pk = "id", .reads = "created updateDate demographicNo type category facilityId"
 			" consentToContact", .writes = CONTACT_WRITES, .numbers = true, .inserts = true,
+			.least = "demographicNo#10 facilityId#2 type#1 consentToContact#1 deleted#1 active#1 contactId:10 creator:6"
+			" category:8 sdm:4 ec:4",
 			.from = "update-2011-04-01.sql: table category; update-2011-09-28.sql: note; update-2012-03-30.sql: facilityId creator;"
 			" update-2012-12-01.sql: consentToContact active" },
 	[T_LOG] = { "log", .reads = "dateTime action content contentId", .optional = true },

@@ -6,6 +6,7 @@
  * maintkit_run, a row per run: which migration, with which options, by which
  * version, how far (stage, pos, batch), what it changed (counts), state
  *	running -> done -> undoing -> undone
+ * where pos, while undoing, is how many undo rows are still to be looked at.
  * layout says what the numbers in maintkit_undo mean, one line a table,
  * "TAB NAME PK C:COLUMN:CHARSET ...", so that a later version can undo it, and
  * "rows TAB COLUMN ..." for the columns that the marks of inserted rows cover.
@@ -24,11 +25,18 @@
 
 struct migrate_column {
 	char *name, *type, *charset, *collation;	/* charset NULL: no text */
+	char *declared;		/* the type in full: "varchar(20)" */
 	int64_t chars;		/* of text */
 	bool on_update;		/* sets itself to the present at every UPDATE */
+	bool computed;		/* GENERATED ALWAYS AS */
+	bool numbered;		/* AUTO_INCREMENT */
+	bool wanted;		/* NOT NULL, and the server knows no value for it */
+	bool unique;		/* alone it tells rows apart */
+	bool in_unique;		/* part of a key that allows a value once */
 };
 struct migrate_seen {
-	bool there;
+	bool there, view;
+	bool changed_before;	/* has BEFORE UPDATE triggers: migrate_schema_triggers() */
 	char *engine;
 	struct migrate_column *col;
 	size_t n;
@@ -39,17 +47,31 @@ void migrate_schema_release(struct migrate_seen *seen);
 const struct migrate_column *migrate_schema_column(const struct migrate_seen *seen, const char *name);
 /* Look the columns up that the migration writes; NULL: not there. */
 void migrate_schema_written(struct migrate_seen *seen, const struct migrate_table *table);
-/* Everything that the migration needs is there (ERR_FAIL: not, and what adds it) and can be undone
- * (ERR_POLICY: MyISAM). */
-int migrate_schema_check(struct migrate *m, bool writing, struct err *err) MUST_CHECK;
+/* Everything that the migration reads and writes is there (ERR_FAIL: not, and what adds it). */
+int migrate_schema_check(struct migrate *m, struct err *err) MUST_CHECK;
+bool migrate_column_is_integer(const struct migrate_column *c);
+bool migrate_column_is_string(const struct migrate_column *c);
 /* Append the bytes of a column as maintkit_undo keeps them / the way back from them. from: the
  * character set they were kept in, NULL: the column's. */
 void migrate_sql_raw(const char *alias, const struct migrate_column *c, struct buf *sql);
 void migrate_sql_unraw(const char *expression, const struct migrate_column *c, const char *from, struct buf *sql);
+/* Append the condition that the column holds what is kept in the expression `kept` (of maintkit_undo). */
+void migrate_sql_holds(const char *alias, const struct migrate_column *c, const char *kept, const char *from, struct buf *sql);
 /* Append ", ALIAS.x = ALIAS.x" for each column that would set itself to the present, but for those in words. */
 void migrate_sql_keep(const char *alias, const struct migrate_seen *seen, const struct strv *but, struct buf *sql);
 /* Append `name`; a name that MariaDB cannot have would be a programming error. */
 void migrate_sql_name(struct buf *sql, const char *name);
+
+/* ---- migrate_preflight.c: can the tables take what a run writes, and give it back? ---- */
+
+/* What would stop a run or an undo half way, or falsify it: ERR_FAIL, or ERR_POLICY where it could be done but not
+ * undone. What only wants to be known is put into m->store->notes. */
+int migrate_preflight(struct migrate *m, struct err *err) MUST_CHECK;
+/* The same for the triggers of one table; columns: what is written there. Notes in seen whether there are any before UPDATE. */
+int migrate_preflight_triggers(struct db *db, const char *table, const struct strv *columns, bool inserts, bool deletes,
+			       struct migrate_seen *seen, struct strv *notes, struct err *err) MUST_CHECK;
+/* ERR_POLICY: a table that cannot roll back; ERR_FAIL: a view. */
+int migrate_preflight_engine(const char *table, const struct migrate_seen *seen, struct err *err) MUST_CHECK;
 
 /* ---- migrate_store.c ---- */
 
@@ -70,6 +92,7 @@ struct migrate_store {
 	bool marked;			/* the guard knows */
 	long floor, floor_before;	/* min_app_level with this run, and without; -1: there was none */
 	struct migrate_csv *csv;
+	struct strv notes;		/* of migrate_preflight(), a line each */
 	char *backup;			/* what stands in for the way back: a file, or why there is none */
 };
 /* Little enough that the server works on one statement while the next is made, and well below the least
@@ -80,6 +103,9 @@ void migrate_undo_row(struct migrate_store *s, int table, int64_t pk, int column
 /* Insert the rows that wait, and note their undo rows; migrate_flush() does it, too. */
 int migrate_flush_inserts(struct migrate *m, struct err *err) MUST_CHECK;
 int migrate_store_create(struct db *db, struct err *err) MUST_CHECK;
+/* The two tables, as far as they are there, are as we made them, and know of each other's runs. ERR_FAIL: somebody
+ * has changed them; nothing may be undone or begun then. */
+int migrate_store_whole(struct db *db, struct err *err) MUST_CHECK;
 /* The run of this migration that is in `state` ("running"); 1 and its state loaded, 0 none. */
 int migrate_store_resume(struct migrate *m, struct err *err) MUST_CHECK;
 int migrate_store_begin_run(struct migrate *m, const char *options, struct err *err) MUST_CHECK;

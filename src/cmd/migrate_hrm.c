@@ -25,7 +25,7 @@ enum { T_DOCUMENT, T_PROVIDER };
 	" recipientId recipientName recipientProviderNo"
 
 static const struct migrate_table tables[] = {
-	[T_DOCUMENT] = { "HRMDocument", .pk = "id", .reads = "reportFile", .writes = SQL_COLUMNS,
+	[T_DOCUMENT] = { "HRMDocument", .pk = "id", .reads = "reportFile", .writes = SQL_COLUMNS, .least = "recipientProviderNo:6",
 			 .from = "update-2011-06-18.sql: table; update-2019-03-11.sql: " SQL_COLUMNS },
 	[T_PROVIDER] = { "provider", .reads = "provider_no practitionerNo practitionerNoType",
 			 .from = "update-2008-09-07.sql: practitionerNo; update-2018-01-15.sql: practitionerNoType" },

@@ -103,8 +103,23 @@ static long long utc(const char *text)
 	return text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (long long)timegm(&tm) : 0;
 }
 
+/* Verify notes one of the two; where both stand, by hand or from a copy, the backup is not known to be good. */
+static bool is_bad(const struct buf *info)
+{
+	AUTO_FREE char *failed = info_value(info, "failed");
+
+	return failed != NULL;
+}
+
+static bool is_good(const struct buf *info)
+{
+	AUTO_FREE char *verified = info_value(info, "verified");
+
+	return verified && *verified && !is_bad(info);
+}
+
 struct found {
-	char *newest, *unverified;	/* file names */
+	char *newest, *unverified, *bad;	/* file names */
 	long long when;
 };
 
@@ -118,12 +133,11 @@ static void consider(struct migrate *m, const char *dir, const char *info_name, 
 	if (path_stat(&m->t->root, file, &st, NULL) < 0 || path_read_file(&m->t->root, path, &info, INFO_MAX, NULL, NULL) < 0)
 		return;
 	AUTO_FREE char *database = info_value(&info, "database"), *created = info_value(&info, "created");
-	AUTO_FREE char *verified = info_value(&info, "verified");
 	long long when = utc(created);
 
 	if (!database || strcmp(database, m->schema) != 0 || when < not_before || when < f->when)
 		return;
-	char **which = verified && *verified ? &f->newest : &f->unverified;
+	char **which = is_good(&info) ? &f->newest : is_bad(&info) ? &f->bad : &f->unverified;
 
 	free(*which);
 	*which = MOVE_PTR(file);
@@ -151,14 +165,14 @@ static int levels_changed(struct migrate *m, long long *when, struct err *err)
 	return -1;
 }
 
-static int no_backup(struct migrate *m, const char *unverified, long hours, struct err *err)
+static int no_backup(struct migrate *m, const struct found *f, long hours, struct err *err)
 {
 	const char *package = profile_package(m->t->profile);
-	AUTO_FREE char *make = unverified ? xasprintf("run: maintkit -p %s backup verify %s", package, unverified) :
+	AUTO_FREE char *make = f->unverified ? xasprintf("run: maintkit -p %s backup verify %s", package, f->unverified) :
 		xasprintf("run: maintkit -p %s backup create, then: maintkit -p %s backup verify FILE", package, package);
 
-	err_set(err, ERR_POLICY, "there is no verified backup of '%s' from the last %ld hours and after the last change of levels",
-		m->schema, hours);
+	err_set(err, ERR_POLICY, "there is no verified backup of '%s' from the last %ld hours and after the last change of levels%s%s%s",
+		m->schema, hours, f->bad ? " ('" : "", f->bad ? f->bad : "", f->bad ? "' was found bad)" : "");
 	err_hint(err, "%s; or give your reason to do without: --without-backup REASON", make);
 	return -1;
 }
@@ -196,12 +210,13 @@ int migrate_policy_backup(struct migrate *m, struct err *err)
 		if (len > suffix && strcmp(names.v[i] + len - suffix, INFO_SUFFIX) == 0)
 			consider(m, dir, names.v[i], not_before, &f);
 	}
-	int rc = f.newest ? 0 : no_backup(m, f.unverified, hours, err);
+	int rc = f.newest ? 0 : no_backup(m, &f, hours, err);
 
 	if (f.newest)
 		m->store->backup = xasprintf("%.240s", f.newest);
 	free(f.newest);
 	free(f.unverified);
+	free(f.bad);
 	return rc;
 }
 
@@ -228,7 +243,7 @@ int migrate_policy_upgrade_backup(struct migrate *m, char **file, bool *verified
 			continue;
 		path[strlen(path) - suffix] = '\0';
 		AUTO_FREE char *database = info_value(&info, "database"), *created = info_value(&info, "created");
-		AUTO_FREE char *purpose = info_value(&info, "purpose"), *good = info_value(&info, "verified");
+		AUTO_FREE char *purpose = info_value(&info, "purpose");
 		long long when = utc(created);
 
 		if (path_stat(&m->t->root, path, &st, NULL) < 0 || !purpose || strcmp(purpose, "upgrade") != 0 || !database ||
@@ -237,7 +252,7 @@ int migrate_policy_upgrade_backup(struct migrate *m, char **file, bool *verified
 		best = when;
 		free(*file);
 		*file = MOVE_PTR(path);
-		*verified = good && *good;
+		*verified = is_good(&info);
 	}
 	return *file ? 0 : err_set(err, ERR_ABSENT, "the upgrade made no backup of '%s'", m->schema);
 }

@@ -20,10 +20,11 @@ enum { ENROLLED = 1, REASON = 2 };	/* numbers of the columns below */
 
 static const struct migrate_table tables[] = {
 	[ARCHIVE] = { .name = "demographicArchive", .pk = "id", .reads = "demographic_no roster_status provider_no",
-		      .writes = "roster_enrolled_to",
+		      .writes = "roster_enrolled_to", .least = "roster_enrolled_to:6",
 		      .from = "update-2010-10-07.sql: table; update-2011-06-25.sql: id; update-2019-02-22.sql: roster_enrolled_to" },
 	[PATIENT] = { .name = "demographic", .pk = "demographic_no", .reads = "roster_status provider_no",
 		      .writes = "roster_enrolled_to roster_termination_reason",
+		      .least = "roster_enrolled_to:6 roster_termination_reason:2",
 		      .from = "update-2011-10-14.sql: roster_termination_reason; update-2019-02-22.sql: roster_enrolled_to" },
 	[PROVIDER] = { .name = "provider", .pk = "provider_no", .optional = true },
 	{ 0 },

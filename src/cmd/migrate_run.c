@@ -9,7 +9,7 @@
 
 #include "../core/json.h"
 #include "../core/sha256.h"
-#include "migrate_frame.h"
+#include "migrate_undo.h"
 
 #define ROWS_MAX 100000
 #define RETRIES 8		/* of a batch, after a lock wait or deadlock */
@@ -122,6 +122,7 @@ void migrate_close(struct migrate *m)
 	free(m->store->seen);
 	free(m->store->options);
 	free(m->store->backup);
+	strv_release(&m->store->notes);
 	buf_release(&m->store->rows);
 	buf_release(&m->store->inserts);
 	free(m->store->origins);
@@ -339,6 +340,16 @@ static int print_report(struct migrate *m, const char *state, struct err *err)
 	return 0;
 }
 
+static int preflight(struct migrate *m, struct err *err)
+{
+	int rc = migrate_preflight(m, err);
+
+	for (size_t i = 0; i < m->store->notes.n; i++)
+		log_warn("%s", m->store->notes.v[i]);
+	return rc;
+}
+
+/* What a run would do; then whether it could. */
 static int plan(struct migrate *m, struct err *err)
 {
 	static const char *const head[] = { "kind", "table", "key", "column", "old", "new", "note" };
@@ -352,7 +363,12 @@ static int plan(struct migrate *m, struct err *err)
 	}
 	if (begin_walk_end(m, err) < 0 || (m->store->csv && migrate_csv_close(&m->store->csv, err) < 0))
 		return -1;
-	return print_report(m, "planned", err);
+	if (print_report(m, "planned", err) < 0)
+		return -1;
+	if (!migrate_ledger_changes(m->ledger) || preflight(m, err) == 0)
+		return 0;
+	err_prefix(err, "a run would be refused");
+	return -1;
 }
 
 static int detection_only(const struct migrate *m, struct err *err)
@@ -367,7 +383,7 @@ int migrate_verb_plan(struct tool *t, int argc UNUSED, char **argv, struct err *
 	CLEANUP(migrate_close) struct migrate m;
 
 	if (migrate_open(&m, t, argv[0], MIGRATE_PLAN, err) < 0 || detection_only(&m, err) < 0 ||
-	    migrate_schema_check(&m, false, err) < 0 || plan(&m, err) < 0)
+	    migrate_schema_check(&m, err) < 0 || plan(&m, err) < 0)
 		return -1;
 	return migrate_opts.exit_code && migrate_ledger_changes(m.ledger) ? 1 : 0;
 }
@@ -400,7 +416,7 @@ static int start_run(struct migrate *m, const char *options, struct err *err)
 {
 	int found;
 
-	if (migrate_store_create(m->db, err) < 0 || interrupted_undo(m, err) < 0 || (found = migrate_store_resume(m, err)) < 0)
+	if (migrate_store_whole(m->db, err) < 0 || migrate_store_create(m->db, err) < 0 || interrupted_undo(m, err) < 0 || (found = migrate_store_resume(m, err)) < 0)
 		return -1;
 	if (found && check_same_options(m, options, err) < 0)
 		return -1;
@@ -409,6 +425,10 @@ static int start_run(struct migrate *m, const char *options, struct err *err)
 		return -1;
 	/* Again, under the lock: the one that we waited for may have ended. */
 	found = migrate_store_resume(m, err);
+	struct past p = { .run = m->store->run };
+
+	if (found > 0 && migrate_past_whole(m, &p, err) < 0)
+		return -1;
 	if (found > 0)
 		log_info("going on with run %" PRId64 " of '%s', %" PRId64 " cells and %" PRId64 " new rows done", m->store->run,
 			 m->what->name, m->store->cells, m->store->inserted);
@@ -435,7 +455,7 @@ int migrate_run(struct migrate *m, struct err *err)
 	AUTO_BUF options = BUF_INIT;
 	int rc;
 
-	if (detection_only(m, err) < 0 || migrate_schema_check(m, true, err) < 0 || describe_options(m, &options, err) < 0 ||
+	if (detection_only(m, err) < 0 || migrate_schema_check(m, err) < 0 || describe_options(m, &options, err) < 0 ||
 	    (rc = nothing_due(m, err)) < 0)
 		return -1;
 	if (rc) {
@@ -444,7 +464,7 @@ int migrate_run(struct migrate *m, struct err *err)
 	}
 	if (m->need.warning.len)
 		log_warn("%s", m->need.warning.p);
-	if (start_run(m, options.p, err) < 0 || begin_walk_end(m, err) < 0)
+	if (preflight(m, err) < 0 || start_run(m, options.p, err) < 0 || begin_walk_end(m, err) < 0)
 		return -1;
 	if (print_report(m, "done", err) < 0)
 		return -1;
@@ -469,7 +489,7 @@ int migrate_verb_run(struct tool *t, int argc UNUSED, char **argv, struct err *e
 		return -1;
 	if (!t->dry_run)
 		return migrate_opts.for_upgrade ? migrate_upgrade(&m, err) : migrate_run(&m, err);
-	if (detection_only(&m, err) < 0 || migrate_schema_check(&m, true, err) < 0)
+	if (detection_only(&m, err) < 0 || migrate_schema_check(&m, err) < 0)
 		return -1;
 	return plan(&m, err);
 }

@@ -17,6 +17,7 @@ void migrate_schema_release(struct migrate_seen *seen)
 	for (size_t i = 0; i < seen->n; i++) {
 		free(seen->col[i].name);
 		free(seen->col[i].type);
+		free(seen->col[i].declared);
 		free(seen->col[i].charset);
 		free(seen->col[i].collation);
 	}
@@ -31,6 +32,45 @@ static char *dup_or_null(const char *s)
 	return s ? xstrdup(s) : NULL;
 }
 
+static void column_of_row(struct migrate_column *col, const struct db_rows *r, size_t row)
+{
+	const char *chars = db_cell(r, row, 4), *extra = db_cell(r, row, 5) ? db_cell(r, row, 5) : "";
+
+	*col = (struct migrate_column){
+		.name = xstrdup(db_cell(r, row, 0)), .type = xstrdup(db_cell(r, row, 1)), .charset = dup_or_null(db_cell(r, row, 2)),
+		.collation = dup_or_null(db_cell(r, row, 3)), .chars = chars ? strtoll(chars, NULL, 10) : -1,
+		.declared = xstrdup(db_cell(r, row, 6)),
+		.on_update = strstr(extra, "on update") != NULL, .numbered = strstr(extra, "auto_increment") != NULL,
+		/* the last two: MariaDB 10.1 */
+		.computed = strstr(extra, "GENERATED") || strstr(extra, "VIRTUAL") || strstr(extra, "PERSISTENT"),
+	};
+	/* An ENUM without a default has its first word. */
+	col->wanted = strcmp(db_cell(r, row, 7), "NO") == 0 && !db_cell(r, row, 8) && !col->numbered && !col->computed &&
+		      strcmp(col->type, "enum") != 0;
+}
+
+/* Which columns keep rows apart. */
+static int read_keys(struct db *db, const char *table, struct migrate_seen *seen, struct err *err)
+{
+	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
+	struct db_value v[] = { DBV_STR(table) };
+
+	if (db_run(db, "SELECT column_name, index_name FROM information_schema.statistics WHERE table_schema = DATABASE()"
+		   " AND table_name = ? AND non_unique = 0 ORDER BY index_name", v, 1, &r, err) < 0)
+		return -1;
+	for (size_t i = 0; i < r.rows; i++) {
+		bool shared = (i && strcmp(db_cell(&r, i, 1), db_cell(&r, i - 1, 1)) == 0) ||
+			      (i + 1 < r.rows && strcmp(db_cell(&r, i, 1), db_cell(&r, i + 1, 1)) == 0);
+
+		for (size_t c = 0; c < seen->n; c++)
+			if (strcasecmp(seen->col[c].name, db_cell(&r, i, 0)) == 0) {
+				seen->col[c].in_unique = true;
+				seen->col[c].unique |= !shared;
+			}
+	}
+	return 0;
+}
+
 int migrate_schema_read(struct db *db, const char *table, struct migrate_seen *seen, struct err *err)
 {
 	CLEANUP(db_rows_release) struct db_rows t = DB_ROWS_INIT, c = DB_ROWS_INIT;
@@ -43,24 +83,16 @@ int migrate_schema_read(struct db *db, const char *table, struct migrate_seen *s
 	if (!t.rows)
 		return 0;
 	seen->there = true;
+	seen->view = strcmp(db_cell(&t, 0, 1), "VIEW") == 0;
 	seen->engine = xstrdup(db_cell(&t, 0, 0) ? db_cell(&t, 0, 0) : db_cell(&t, 0, 1));
-	if (db_run(db, "SELECT column_name, data_type, character_set_name, collation_name, character_maximum_length, extra"
-		   " FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?"
+	if (db_run(db, "SELECT column_name, data_type, character_set_name, collation_name, character_maximum_length, extra, column_type,"
+		   " is_nullable, column_default FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ?"
 		   " ORDER BY ordinal_position", v, 1, &c, err) < 0)
 		return -1;
 	seen->col = xcalloc(c.rows, sizeof(*seen->col));
-	for (seen->n = 0; seen->n < c.rows; seen->n++) {
-		struct migrate_column *col = &seen->col[seen->n];
-		const char *chars = db_cell(&c, seen->n, 4), *extra = db_cell(&c, seen->n, 5);
-
-		col->name = xstrdup(db_cell(&c, seen->n, 0));
-		col->type = xstrdup(db_cell(&c, seen->n, 1));
-		col->charset = dup_or_null(db_cell(&c, seen->n, 2));
-		col->collation = dup_or_null(db_cell(&c, seen->n, 3));
-		col->chars = chars ? strtoll(chars, NULL, 10) : -1;
-		col->on_update = extra && strstr(extra, "on update") != NULL;
-	}
-	return 0;
+	for (seen->n = 0; seen->n < c.rows; seen->n++)
+		column_of_row(&seen->col[seen->n], &c, seen->n);
+	return read_keys(db, table, seen, err);
 }
 
 const struct migrate_column *migrate_schema_column(const struct migrate_seen *seen, const char *name)
@@ -83,19 +115,19 @@ void migrate_schema_written(struct migrate_seen *seen, const struct migrate_tabl
 
 /* ---- is all there that the migration needs? ---- */
 
-static bool is_integer(const char *type)
+bool migrate_column_is_integer(const struct migrate_column *c)
 {
 	static const char *const types[] = { "tinyint", "smallint", "mediumint", "int", "bigint" };
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		if (strcmp(type, types[i]) == 0)
+		if (strcmp(c->type, types[i]) == 0)
 			return true;
 	return false;
 }
 
-static bool is_string(const char *type)
+bool migrate_column_is_string(const struct migrate_column *c)
 {
-	return strstr(type, "char") || strstr(type, "text") || strstr(type, "blob") || strstr(type, "binary");
+	return strstr(c->type, "char") || strstr(c->type, "text") || strstr(c->type, "blob") || strstr(c->type, "binary");
 }
 
 /* Character sets whose text we can compare and measure here. */
@@ -155,28 +187,19 @@ static int check_columns(const struct migrate_table *t, const struct migrate_see
 
 		if (!c)
 			return lacks(t, words.v[i], err);
-		if (i >= n_read && !t->numbers && !is_string(c->type))
+		if (i >= n_read && !t->numbers && !migrate_column_is_string(c))
 			return err_set(err, ERR_FAIL, "%s is of type '%s' and cannot hold any text; give it back the type that OSCAR's schema has",
 				       what, c->type);
 		if (i >= n_read && !known_charset(c->charset))
 			return err_set(err, ERR_FAIL, "%s has character set '%s', which is not handled; convert the table to utf8mb4 first",
 				       what, c->charset);
 	}
-	if ((t->writes || t->inserts) && !is_integer(pk->type))
+	if ((t->writes || t->inserts) && !migrate_column_is_integer(pk))
 		return err_set(err, ERR_FAIL, "the key '%s.%s' is of type '%s', not an integer", t->name, t->pk, pk->type);
 	return 0;
 }
 
-static int check_engine(const struct migrate_table *t, const struct migrate_seen *seen, struct err *err)
-{
-	if (strcasecmp(seen->engine, "InnoDB") == 0)
-		return 0;
-	err_set(err, ERR_POLICY, "table '%s' is kept by %s, which cannot undo a half done change", t->name, seen->engine);
-	err_hint(err, "convert it once, with a backup made before: ALTER TABLE `%s` ENGINE=InnoDB", t->name);
-	return -1;
-}
-
-int migrate_schema_check(struct migrate *m, bool writing, struct err *err)
+int migrate_schema_check(struct migrate *m, struct err *err)
 {
 	for (int i = 0; m->what->tables[i].name; i++) {
 		const struct migrate_table *t = &m->what->tables[i];
@@ -187,8 +210,6 @@ int migrate_schema_check(struct migrate *m, bool writing, struct err *err)
 		if (!seen->there)
 			return lacks(t, NULL, err);
 		if (check_columns(t, seen, err) < 0)
-			return -1;
-		if (writing && (t->writes || t->inserts) && check_engine(t, seen, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -258,6 +279,16 @@ void migrate_sql_unraw(const char *expression, const struct migrate_column *c, c
 	} else {
 		buf_addf(sql, "CONVERT(CONVERT(%s USING %s) USING %s) COLLATE %s", expression, from, c->charset, c->collation);
 	}
+}
+
+void migrate_sql_holds(const char *alias, const struct migrate_column *c, const char *kept, const char *from, struct buf *sql)
+{
+	AUTO_BUF raw = BUF_INIT, bytes = BUF_INIT;
+
+	migrate_sql_raw(alias, c, &raw);
+	/* Kept in the character set of then; compared as bytes in that of now. */
+	migrate_sql_unraw(kept, c, from, &bytes);
+	buf_addf(sql, "%s <=> %s%s%s", raw.p, c->charset ? "CAST(" : "", c->charset ? bytes.p : kept, c->charset ? " AS BINARY)" : "");
 }
 
 void migrate_sql_keep(const char *alias, const struct migrate_seen *seen, const struct strv *but, struct buf *sql)

@@ -42,7 +42,7 @@ static int look(struct view *v, struct tool *t, const char *name, struct err *er
 	    db_run(v->m.db, "SELECT run_id, state, options, version, cells, inserted, started, ended, undone, backup FROM maintkit_run"
 		   " WHERE migration = ? ORDER BY run_id", n, 1, &v->runs, err) < 0)
 		return -1;
-	if (migrate_schema_check(&v->m, false, &why) < 0 || v->m.what->look(&v->m, &why) < 0) {
+	if (migrate_schema_check(&v->m, &why) < 0 || v->m.what->look(&v->m, &why) < 0) {
 		if (why.kind == ERR_BACKEND) {
 			*err = why;
 			return -1;
@@ -50,6 +50,13 @@ static int look(struct view *v, struct tool *t, const char *name, struct err *er
 		v->state = "not possible";
 		v->why = xstrdup(why.text);
 		return 0;
+	}
+	if (v->m.need.needed && v->m.what->stages && migrate_preflight(&v->m, &why) < 0) {
+		if (why.kind == ERR_BACKEND) {
+			*err = why;
+			return -1;
+		}
+		buf_addf(&v->m.need.warning, "%sa run would be refused now: %s", v->m.need.warning.len ? "; " : "", why.text);
 	}
 	if (has_run(v, "running"))
 		v->state = "interrupted";

@@ -55,6 +55,65 @@ int migrate_store_create(struct db *db, struct err *err)
 	return 0;
 }
 
+/* ---- is it as we made it? ---- */
+
+static int damaged(const char *table, const char *what, struct err *err)
+{
+	err_set(err, ERR_FAIL, "table '%s', the record of the migrations, %s: nothing can be undone with certainty any more", table, what);
+	err_hint(err, "put '%s' back from a backup of the database", table);
+	return -1;
+}
+
+/* The second word of each line of CREATE TABLE that begins with a blank: the columns. */
+static int check_made(struct db *db, const char *table, const char *made, struct err *err)
+{
+	CLEANUP(migrate_schema_release) struct migrate_seen seen = { 0 };
+	AUTO_STRV lines = STRV_INIT;
+
+	if (migrate_schema_read(db, table, &seen, err) < 0)
+		return -1;
+	if (!seen.there)
+		return 0;
+	if (strcasecmp(seen.engine, "InnoDB") != 0)
+		return damaged(table, "is not kept by InnoDB any more", err);
+	strv_split(&lines, strchr(made, '(') + 1, ",");
+	for (size_t i = 0; i < lines.n; i++) {
+		AUTO_STRV words = STRV_INIT;
+
+		strv_split(&words, lines.v[i], " ");
+		if (words.n < 2 || strcmp(words.v[0], "PRIMARY") == 0)
+			break;
+		if (migrate_schema_column(&seen, words.v[0]))
+			continue;
+		AUTO_FREE char *what = xasprintf("lacks the column '%s'", words.v[0]);
+
+		return damaged(table, what, err);
+	}
+	return 0;
+}
+
+int migrate_store_whole(struct db *db, struct err *err)
+{
+	bool runs = db_has_table(db, "maintkit_run", NULL);
+	struct err why = ERR_INIT;
+	int64_t run;
+
+	if (check_made(db, "maintkit_run", run_table, err) < 0 || check_made(db, "maintkit_undo", undo_table, err) < 0)
+		return -1;
+	if (!db_has_table(db, "maintkit_undo", NULL))
+		return 0;
+	if (db_get_int(db, runs ? "SELECT u.run_id FROM (SELECT DISTINCT run_id FROM maintkit_undo) u WHERE u.run_id NOT IN"
+		       " (SELECT run_id FROM maintkit_run) LIMIT 1" : "SELECT run_id FROM maintkit_undo LIMIT 1", NULL, 0, &run, &why) == 0) {
+		AUTO_FREE char *what = xasprintf("does not know run %" PRId64 ", of which 'maintkit_undo' has the old values", run);
+
+		return damaged("maintkit_run", what, err);
+	}
+	if (why.kind == ERR_ABSENT)
+		return 0;
+	*err = why;
+	return -1;
+}
+
 /* ---- the run row ---- */
 
 int64_t migrate_run_id(const struct migrate *m)
@@ -272,7 +331,34 @@ static int expect(const struct migrate_target *to, int64_t changed, int64_t want
 		       to->name, changed, wanted);
 }
 
-static int apply_part(struct db *db, const struct migrate_target *to, const struct part *p, struct err *err)
+/* A trigger may have put something else there. */
+static int read_back(struct db *db, const struct migrate_target *to, const struct part *p, struct err *err)
+{
+	for (int c = 1; c < to->n; c++) {
+		const struct migrate_column *col = migrate_schema_column(to->seen, to->columns[c]);
+		AUTO_BUF sql = BUF_INIT;
+		AUTO_FREE char *kept = xasprintf("u%d.%s", c, to->side);
+		int64_t wrong;
+
+		if (!p->of[c])
+			continue;
+		buf_addf(&sql, "SELECT COUNT(*) FROM maintkit_undo u%d JOIN ", c);
+		migrate_sql_name(&sql, to->name);
+		buf_addf(&sql, " t ON t.`%s` = u%d.pk WHERE ", to->pk, c);
+		cells_of(to, p, c, &sql);
+		buf_adds(&sql, " AND NOT (");
+		migrate_sql_holds("t", col, kept, to->charsets[c], &sql);
+		buf_addc(&sql, ')');
+		if (db_get_int(db, sql.p, NULL, 0, &wrong, err) < 0)
+			return -1;
+		if (wrong)
+			return err_set(err, ERR_FAIL, "'%s.%s' does not hold what was written to %" PRId64 " rows: a trigger has changed it;"
+				       " nothing of this batch was kept", to->name, col->name, wrong);
+	}
+	return 0;
+}
+
+static int change_part(struct db *db, const struct migrate_target *to, const struct part *p, struct err *err)
 {
 	int64_t changed;
 	int driver = 0;
@@ -287,6 +373,13 @@ static int apply_part(struct db *db, const struct migrate_target *to, const stru
 		if (p->of[c] && (set_columns(db, to, p, c, c, c, &changed, err) < 0 || expect(to, changed, p->of[c], err) < 0))
 			return -1;
 	return 0;
+}
+
+static int apply_part(struct db *db, const struct migrate_target *to, const struct part *p, struct err *err)
+{
+	if (change_part(db, to, p, err) < 0)
+		return -1;
+	return to->seen->changed_before ? read_back(db, to, p, err) : 0;
 }
 
 int migrate_store_apply(struct db *db, const struct migrate_target *to, int table, struct err *err)

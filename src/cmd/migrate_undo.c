@@ -10,117 +10,9 @@
 #include <string.h>
 
 #include "../core/json.h"
-#include "migrate_frame.h"
+#include "migrate_undo.h"
 
-#define TABS_MAX 64
 #define RETRIES 8
-
-struct tab {
-	int number;
-	char *name, *pk;
-	struct strv columns, charsets;	/* by number, from 1 */
-	struct strv rows;		/* columns that the marks of inserted rows cover */
-	struct migrate_seen seen;
-};
-struct past {
-	int64_t run;
-	struct tab tab[TABS_MAX];
-	size_t n;
-	int64_t restored, kept, removed;
-};
-
-static void past_release(struct past *p)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		free(p->tab[i].name);
-		free(p->tab[i].pk);
-		strv_release(&p->tab[i].columns);
-		strv_release(&p->tab[i].charsets);
-		strv_release(&p->tab[i].rows);
-		migrate_schema_release(&p->tab[i].seen);
-	}
-	p->n = 0;
-}
-
-static struct tab *tab_of(struct past *p, int number)
-{
-	for (size_t i = 0; i < p->n; i++)
-		if (p->tab[i].number == number)
-			return &p->tab[i];
-	return NULL;
-}
-
-static int bad_layout(const struct past *p, const char *line, struct err *err)
-{
-	return err_set(err, ERR_FAIL, "run %" PRId64 ": its layout is damaged: '%.80s'", p->run, line);
-}
-
-/* "TAB NAME PK C:COLUMN:CHARSET ..." */
-static int parse_table(struct past *p, const struct strv *words, const char *line, struct err *err)
-{
-	if (words->n < 3 || p->n == TABS_MAX)
-		return bad_layout(p, line, err);
-	struct tab *t = &p->tab[p->n++];
-
-	*t = (struct tab){ .number = (int)strtol(words->v[0], NULL, 10), .name = xstrdup(words->v[1]), .pk = xstrdup(words->v[2]) };
-	strv_add(&t->columns, "");
-	strv_add(&t->charsets, "");
-	for (size_t i = 3; i < words->n; i++) {
-		AUTO_STRV part = STRV_INIT;
-
-		strv_split(&part, words->v[i], ":");
-		if (part.n != 3 || strtoul(part.v[0], NULL, 10) != i - 2)
-			return bad_layout(p, line, err);
-		strv_add(&t->columns, part.v[1]);
-		strv_add(&t->charsets, part.v[2]);
-	}
-	return 0;
-}
-
-static int parse_layout(struct past *p, const char *text, struct err *err)
-{
-	AUTO_STRV lines = STRV_INIT;
-
-	strv_split(&lines, text, "\n");
-	for (size_t i = 0; i < lines.n; i++) {
-		AUTO_STRV words = STRV_INIT;
-
-		strv_split(&words, lines.v[i], " ");
-		if (words.n < 2)
-			return bad_layout(p, lines.v[i], err);
-		if (strcmp(words.v[0], "rows") != 0) {
-			if (parse_table(p, &words, lines.v[i], err) < 0)
-				return -1;
-			continue;
-		}
-		struct tab *t = tab_of(p, (int)strtol(words.v[1], NULL, 10));
-
-		if (!t)
-			return bad_layout(p, lines.v[i], err);
-		for (size_t w = 2; w < words.n; w++)
-			strv_add(&t->rows, words.v[w]);
-	}
-	return 0;
-}
-
-static int read_past(struct migrate *m, int64_t run, struct past *p, struct err *err)
-{
-	struct db_value v[] = { DBV_INT(run) };
-	AUTO_FREE char *layout = NULL;
-
-	p->run = run;
-	if (db_get_str(m->db, "SELECT layout FROM maintkit_run WHERE run_id = ?", v, 1, &layout, err) < 0 ||
-	    parse_layout(p, layout, err) < 0)
-		return -1;
-	for (size_t i = 0; i < p->n; i++) {
-		if (migrate_schema_read(m->db, p->tab[i].name, &p->tab[i].seen, err) < 0)
-			return -1;
-		if (p->tab[i].seen.there && strcasecmp(p->tab[i].seen.engine, "InnoDB") != 0)
-			return err_set(err, ERR_POLICY, "table '%s' is kept by %s now; convert it back first: ALTER TABLE `%s` ENGINE=InnoDB",
-				       p->tab[i].name, p->tab[i].seen.engine, p->tab[i].name);
-	}
-	return 0;
-}
 
 /* "u JOIN table t ..., what of t the undo row speaks of, and is it as we left it?" */
 static int compare_sql(const struct tab *t, int column, struct buf *join, struct buf *same, struct err *err)
@@ -137,14 +29,10 @@ static int compare_sql(const struct tab *t, int column, struct buf *join, struct
 		return 0;
 	}
 	const struct migrate_column *c = migrate_schema_column(&t->seen, t->columns.v[column]);
-	AUTO_BUF raw = BUF_INIT, now = BUF_INIT;
 
 	if (!c)
 		return err_set(err, ERR_FAIL, "column '%s.%s' is no longer there", t->name, t->columns.v[column]);
-	migrate_sql_raw("t", c, &raw);
-	/* Kept in the character set of then; compared as bytes in that of now. */
-	migrate_sql_unraw("u.now", c, strcmp(t->charsets.v[column], "-") ? t->charsets.v[column] : NULL, &now);
-	buf_addf(same, "%s <=> %s%s%s", raw.p, c->charset ? "CAST(" : "", c->charset ? now.p : "u.now", c->charset ? " AS BINARY)" : "");
+	migrate_sql_holds("t", c, "u.now", strcmp(t->charsets.v[column], "-") ? t->charsets.v[column] : NULL, same);
 	return 0;
 }
 
@@ -164,11 +52,16 @@ static int count_edited(struct migrate *m, const struct past *p, const struct ta
 
 static int verify_past(struct migrate *m, int64_t run, struct err *err)
 {
-	CLEANUP(past_release) struct past p = { 0 };
+	CLEANUP(migrate_past_release) struct past p = { 0 };
+	int64_t missing;
 
-	if (read_past(m, run, &p, err) < 0)
+	if (migrate_past_read(m, run, &p, err) < 0 || migrate_past_missing(m, &p, &missing, err) < 0)
 		return -1;
-	for (size_t i = 0; i < p.n; i++) {
+	AUTO_FREE char *lost = xasprintf("run %" PRId64 ", old values missing in maintkit_undo", run);
+
+	if (missing)
+		migrate_check(m, lost, missing < 0 ? -missing : missing);
+	for (size_t i = 0; i < p.n && db_has_table(m->db, "maintkit_undo", NULL); i++) {
 		const struct tab *t = &p.tab[i];
 
 		for (int c = t->rows.n ? 0 : 1; c < (int)t->columns.n; c++) {
@@ -205,7 +98,7 @@ static int verify(struct migrate *m, struct err *err)
 
 	if (!m->what->stages)
 		return err_set(err, ERR_USAGE, "'%s' is detection only", m->what->name);
-	if (migrate_schema_check(m, false, err) < 0)
+	if (migrate_schema_check(m, err) < 0)
 		return -1;
 	if (db_has_table(m->db, "maintkit_run", NULL) && list_runs(m, "'done'", &r, err) < 0)
 		return -1;
@@ -319,30 +212,35 @@ static int try_batch(struct migrate *m, struct past *p, int64_t batch, struct er
 {
 	AUTO_FREE char *clear = xasprintf("DELETE FROM maintkit_undo WHERE run_id = %" PRId64 " AND batch = %" PRId64 " AND kept = 0",
 					  p->run, batch);
-	int64_t gone = 0;
+	int64_t gone = 0, before = p->kept + p->restored;
 
 	if (db_run(m->db, "START TRANSACTION", NULL, 0, NULL, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->n; i++)
 		if (undo_table(m, p, &p->tab[i], batch, err) < 0)
 			return -1;
-	if (counted(m, clear, &gone, err) < 0 || db_run(m->db, "COMMIT", NULL, 0, NULL, err) < 0)
+	if (counted(m, clear, &gone, err) < 0)
 		return -1;
 	p->restored += gone;
-	return 0;
+	struct db_value v[] = { DBV_INT(p->kept + p->restored - before), DBV_INT(p->run) };
+
+	if (db_run(m->db, "UPDATE maintkit_run SET pos = pos - ? WHERE run_id = ?", v, 2, NULL, err) < 0)
+		return -1;
+	return db_run(m->db, "COMMIT", NULL, 0, NULL, err);
 }
 
 /* 1: done; 0: the server was lost meanwhile, and is back. */
 static int undo_batch(struct migrate *m, struct past *p, int64_t batch, struct err *err)
 {
 	for (int i = 0;; i++) {
-		int64_t kept = p->kept, removed = p->removed;
+		int64_t kept = p->kept, removed = p->removed, restored = p->restored;
 
 		err_clear(err);
 		if (try_batch(m, p, batch, err) == 0)
 			return 1;
 		p->kept = kept;
 		p->removed = removed;
+		p->restored = restored;
 		if (err->kind == ERR_BACKEND)	/* the undo rows tell what is left to do */
 			return migrate_reconnect(m, err);
 		if (db_run(m->db, "ROLLBACK", NULL, 0, NULL, NULL) < 0 || err->kind != ERR_BUSY || i == RETRIES)
@@ -412,11 +310,19 @@ static int set_state(struct migrate *m, int64_t run, const char *state, struct e
 		      v, 3, NULL, err);
 }
 
+static int set_undoing(struct migrate *m, int64_t run, struct err *err)
+{
+	struct db_value v[] = { DBV_INT(run) };
+
+	return db_run(m->db, "UPDATE maintkit_run SET pos = cells + inserted, state = 'undoing' WHERE run_id = ? AND state <> 'undoing'",
+		      v, 1, NULL, err);
+}
+
 static int undo_run(struct migrate *m, const struct db_rows *r, size_t row, struct past *p, struct err *err)
 {
 	int64_t run = strtoll(db_cell(r, row, 0), NULL, 10);
 
-	if (read_past(m, run, p, err) < 0 || set_state(m, run, "undoing", err) < 0 || undo_batches(m, p, err) < 0)
+	if (set_undoing(m, run, err) < 0 || undo_batches(m, p, err) < 0)
 		return -1;
 	if (lower_floor(m, run, strtol(db_cell(r, row, 2), NULL, 10), strtol(db_cell(r, row, 3), NULL, 10), err) < 0 ||
 	    set_state(m, run, "undone", err) < 0)
@@ -491,12 +397,25 @@ static int list_left(struct migrate *m, struct err *err)
 	    (db_has_table(m->db, "maintkit_run", NULL) && list_runs(m, "'undone'", &r, err) < 0))
 		return -1;
 	for (size_t i = 0; i < r.rows; i++) {
-		CLEANUP(past_release) struct past p = { 0 };
+		CLEANUP(migrate_past_release) struct past p = { 0 };
 
-		if (read_past(m, strtoll(db_cell(&r, i, 0), NULL, 10), &p, err) < 0 || print_kept(m, &p, &samples, err) < 0)
+		if (migrate_past_read(m, strtoll(db_cell(&r, i, 0), NULL, 10), &p, err) < 0 || print_kept(m, &p, &samples, err) < 0)
 			return -1;
 	}
 	return migrate_csv_close(&m->store->csv, err);
+}
+
+/* All runs, before the first one is touched: it is all of them or none. */
+static int each_past(struct migrate *m, const struct db_rows *r, int (*check)(struct migrate *m, struct past *p, struct err *err),
+		     struct err *err)
+{
+	for (size_t i = 0; i < r->rows; i++) {
+		CLEANUP(migrate_past_release) struct past p = { 0 };
+
+		if (migrate_past_read(m, strtoll(db_cell(r, i, 0), NULL, 10), &p, err) < 0 || check(m, &p, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int undo(struct migrate *m, struct err *err)
@@ -505,6 +424,8 @@ static int undo(struct migrate *m, struct err *err)
 	int64_t restored = 0, kept = 0;
 	AUTO_BUF list = BUF_INIT;
 
+	if (migrate_store_whole(m->db, err) < 0)
+		return -1;
 	if (db_has_table(m->db, "maintkit_run", NULL) && list_runs(m, "'running', 'done', 'undoing'", &r, err) < 0)
 		return -1;
 	if (migrate_opts.csv && m->t->dry_run)
@@ -517,13 +438,18 @@ static int undo(struct migrate *m, struct err *err)
 		return dry_undo(m, &r, err);
 	if (migrate_opts.csv && migrate_kept_open(m, err) < 0)
 		return -1;
-	if (migrate_policy_quiet(m, err) < 0 || migrate_connect_own(m, err) < 0 ||
-	    list_runs(m, "'running', 'done', 'undoing'", &r, err) < 0)
+	if (each_past(m, &r, migrate_past_tables, err) < 0)
+		return -1;
+	for (size_t i = 0; i < m->store->notes.n; i++)
+		log_warn("%s", m->store->notes.v[i]);
+	if (migrate_policy_quiet(m, err) < 0 || migrate_store_create(m->db, err) < 0 || migrate_connect_own(m, err) < 0 ||
+	    list_runs(m, "'running', 'done', 'undoing'", &r, err) < 0 || each_past(m, &r, migrate_past_whole, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r.rows; i++) {
-		CLEANUP(past_release) struct past p = { 0 };
+		CLEANUP(migrate_past_release) struct past p = { 0 };
 
-		if (undo_run(m, &r, i, &p, err) < 0 || print_kept(m, &p, &list, err) < 0)
+		if (migrate_past_read(m, strtoll(db_cell(&r, i, 0), NULL, 10), &p, err) < 0 || undo_run(m, &r, i, &p, err) < 0 ||
+		    print_kept(m, &p, &list, err) < 0)
 			return -1;
 		restored += p.restored;
 		kept += p.kept;
