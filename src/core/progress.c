@@ -46,6 +46,6 @@ void progress_text(const struct progress *p, double now, struct buf *out)
 	else
 		buf_addf(out, "%.0f MB", (double)p->done / MB);
 	buf_addf(out, ", %.0f MB/s", speed / MB);
-	if (known && speed > 0)
+	if (known && p->done >= p->total / 100 && speed > 0)	/* before that it would be a guess, and a frightening one */
 		add_left(out, (double)(p->total - p->done) / speed);
 }

@@ -20,7 +20,7 @@ struct progress {
 void progress_begin(struct progress *p, uint64_t total, bool terminal, double now);
 /* Is it time to say something? */
 bool progress_due(struct progress *p, double now);
-/* "34 %, 120 of 350 MB, 12 MB/s, 19 s left". */
+/* "34 %, 120 of about 350 MB, 12 MB/s, 19 s left"; the time from 1 % on. */
 void progress_text(const struct progress *p, double now, struct buf *out);
 
 #endif

@@ -56,6 +56,11 @@ static void texts(void **state)
 	progress_begin(&p, 0, false, 50);
 	p.done = 5000000;
 	text_is(&p, 51, "5 MB, 5 MB/s");
+	progress_begin(&p, 1000000000, true, 50);
+	p.done = 9000000;
+	text_is(&p, 51, "0 %, 9 of about 1000 MB, 9 MB/s");
+	p.done = 10000000;
+	text_is(&p, 51, "1 %, 10 of about 1000 MB, 10 MB/s, 99 s left");
 }
 
 int main(void)
