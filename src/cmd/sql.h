@@ -141,8 +141,12 @@ struct sql_run {
 	size_t n_past, at_past;
 	struct sha256 past_sha;
 	int64_t skip_upto, ambiguous;	/* 0: none */
+	int64_t beyond;			/* it changed what its transaction did not undo; 0: none */
+	bool has_id, has_transaction;	/* SET insert_id, SET TRANSACTION were done again */
+	bool asked_of;			/* the statement before was run by this session: ROW_COUNT() knows */
+	struct strv lost;		/* user variables whose value nobody knows */
 	uint64_t last_id;
-	int temporary;			/* temporary tables made by skipped statements and not dropped */
+	struct strv temporary;		/* SCHEMA.TABLE: temporary tables made and not dropped */
 	bool skipping;
 
 	/* what was done and is not yet in the journal */
@@ -157,10 +161,21 @@ struct sql_run {
 
 	struct strv touched;		/* tables inserted into since the last commit */
 	struct strv counted;		/* tables whose counter is on record */
+	bool counted_all;		/* all that were there before have been looked at */
 	struct strv created;		/* "NAME=VALUE": made by this script, counter as it began */
-	struct strv intended;		/* tables of the latest statement that was run alone */
+	struct strv near;		/* tables and others of the latest statement that was run alone, and of those behind it that are not on record */
+	bool near_all;			/* ... it reads what we do not know */
 	struct strv safe, unsafe;	/* tables by name: engine undoes a transaction, or does not */
+	bool code_known, code_any, code_writes;	/* there are routines or triggers; they may write into tables that keep it */
+	struct db *side;		/* a second connection, for what must not go through ours; or NULL */
+	bool marked;			/* the database knows that this transaction left something that it will not undo */
 	struct strv prepared;		/* name, text ("": not known), name, text ... */
+	bool heeding;			/* what the server tells of the session is to be recorded */
+	bool session_moved;		/* it told something */
+	bool unlooked;			/* statements were run since the user variables were looked at */
+	struct buf session;		/* SQL that sets again what it told */
+	struct strv variables;		/* name, literal as recorded, name, literal ... */
+	int64_t made_temporary;		/* statements of this session that made temporary tables */
 	int64_t rows;			/* of the statement at hand */
 	int64_t all_rows;		/* of all that this process ran */
 	bool loads;			/* it is LOAD DATA LOCAL */
@@ -178,14 +193,32 @@ int64_t sql_run_script(struct tool *t, const struct sql_hold *hold, const char *
 /* Send text, read every result; rows and warnings are added up. *failed: which result (from 0) had the error. */
 int sql_send(struct sql_run *r, const char *text, size_t len, int *failed, struct err *err) MUST_CHECK;
 
-/* What earlier runs did, sql_past.c: read it; is the skipped statement at hand still the one that was done; user variables as
- * they were behind the skipped ranges from `before` on; the first one that is not skipped. */
+/* What earlier runs did, sql_past.c: read it; is the skipped statement at hand still the one that was done; the session as
+ * it was behind the skipped ranges from `before` on; the first one that is not skipped. */
 int sql_past_load(struct sql_run *r, struct err *err) MUST_CHECK;
 int sql_past_check(struct sql_run *r, struct err *err) MUST_CHECK;
 int sql_past_replay(struct sql_run *r, size_t before, struct err *err) MUST_CHECK;
 int sql_past_end(struct sql_run *r, struct err *err) MUST_CHECK;
-/* SQL that sets the user variables as they are now, for a later session; appends nothing when there are none. */
-int sql_past_keep(struct sql_run *r, const struct strv *variables, struct buf *out, struct err *err) MUST_CHECK;
+/* Of a skipped statement: take away again what was set for one statement only, when this is the one. */
+int sql_past_consume(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
+/* Of a statement that was found to be done, or was said to be: nobody knows the values of variables that it set. */
+void sql_past_lose(struct sql_run *r, const struct sql_kind *k);
+/* Before a statement is run: has the session all that it wants? */
+int sql_past_suffices(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
+
+/* What statements made of the session, sql_session.c. Have the server tell changes; note what the latest result told (only
+ * while r->heeding: statements that are done again need no record). */
+int sql_session_track(struct sql_run *r, struct err *err) MUST_CHECK;
+void sql_session_heed(struct sql_run *r);
+/* Behind a statement: append the SQL that makes a later session the same, as far as it is known without asking (and the
+ * user variables, where the statement names some). */
+int sql_session_keep(struct sql_run *r, const struct sql_kind *k, struct buf *out, struct err *err) MUST_CHECK;
+/* Before something is recorded: ask the server for the rest, and put that into the last row that is pending. */
+int sql_session_settle(struct sql_run *r, struct err *err) MUST_CHECK;
+/* Which temporary tables there are behind the statement at hand. */
+void sql_temporary_follow(struct sql_run *r, const struct sql_kind *k);
+/* Error number of a replay that says: this cannot be brought back. */
+#define SQL_LOST_TEMPORARY "30451"
 
 /* LOAD DATA LOCAL, sql_local.c: be the one who answers when the server asks for a file. Only while the statement at hand is
  * one that loads, and only with files below the script's directory. */
@@ -193,6 +226,8 @@ void sql_local_prepare(struct sql_run *r);
 
 /* Note the statement at hand as done; replay may be NULL. */
 void sql_journal_note(struct sql_run *r, const char *replay);
+/* Append to the replay of the latest statement that is noted. */
+void sql_journal_amend(struct sql_run *r, const char *replay);
 /* Write what is noted and commit. */
 int sql_journal_flush(struct sql_run *r, struct err *err) MUST_CHECK;
 /* Begin our transaction if none is open. */
@@ -203,13 +238,28 @@ int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *e
 /* The same in a transaction of the script's own, without ending that: for a statement that may do so (CALL). */
 int sql_journal_inside(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
 /* COMMIT of the script's own: the journal goes with it. */
-int sql_journal_with_commit(struct sql_run *r, struct err *err) MUST_CHECK;
+int sql_journal_with_commit(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
 void sql_journal_drop(struct sql_run *r);
+
+/* A statement over a second connection, so that it is committed whatever becomes of ours. */
+int sql_send_beside(struct sql_run *r, const struct buf *sql, struct err *err) MUST_CHECK;
+/* Outside of all transactions: put the statement at hand on record as intended over another connection. It counts as noted. */
+int sql_journal_beside(struct sql_run *r, struct err *err) MUST_CHECK;
+/* It failed: it is not intended any more. Keeps err; -1. */
+int sql_journal_withdraw(struct sql_run *r, struct err *err);
+/* In a transaction of the script's own, before a statement that it would not undo: let the database know. */
+int sql_journal_mark(struct sql_run *r, struct err *err) MUST_CHECK;
+
+/* Does a transaction undo what the statement changes? 1, 0, -1. sql_engine.c. And: the statement at hand may have changed that. */
+int sql_is_undone(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
+/* Are there routines or triggers at all? */
+bool sql_has_code(struct sql_run *r);
+void sql_engine_forget(struct sql_run *r, const struct sql_kind *k);
 
 /* AUTO_INCREMENT counters, sql_counters.c. Before an insert; after any statement of the script
  * (also skipped ones); at the point where a run goes on. */
 int sql_counters_before(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
-/* Before a statement of a transaction that may call a routine. */
+/* Before a statement that may run a routine or trigger: it may insert into any table. */
 int sql_counters_hidden(struct sql_run *r, struct err *err) MUST_CHECK;
 void sql_counters_learn(struct sql_run *r, const struct sql_kind *k);
 int sql_counters_restore(struct sql_run *r, struct err *err) MUST_CHECK;
@@ -221,6 +271,8 @@ void sql_counters_format_stale(struct sql_run *r, const struct sql_kind *k, stru
 
 /* Was the one ambiguous statement done? 1 yes, 0 no, -1 not to be known (or error). */
 int sql_resolve(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
+/* What the one table that a DDL statement changes is now, as a checksum; "" where there is no such table or no telling. */
+void sql_look_before(struct sql_run *r, const struct sql_kind *k, char hex[SHA256_HEX_SIZE]);
 /* Does a trace hold: object there, or gone? 1, 0, -1. */
 int sql_trace_holds(struct db *db, const struct sql_trace *t, struct err *err) MUST_CHECK;
 /* "column t.c" */
@@ -228,6 +280,8 @@ void sql_trace_name(const struct sql_trace *t, struct buf *out);
 
 /* Put file:line:column, the first line and what is applied around an error of the statement at hand. */
 void sql_explain(struct sql_run *r, struct err *err);
+/* The first line of the statement at hand, appended. */
+void sql_first_line(const struct sql_run *r, struct buf *out);
 /* Name who blocks, for lock waits. */
 void sql_name_blockers(struct sql_run *r, struct err *err);
 /* The cluster's lease is another run's: say so, and write nothing more. -1. */

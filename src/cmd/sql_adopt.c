@@ -336,6 +336,22 @@ static int number_of(const char *s, int64_t *out, struct err *err)
 	return 0;
 }
 
+/* What a transaction that was undone left behind has been taken back by somebody. */
+static int repair_beyond(struct tool *t, struct db *db, const char *name, int64_t number, struct err *err)
+{
+	AUTO_BUF sql = BUF_INIT;
+
+	if (sql_opts.done)
+		return err_set(err, ERR_FAIL, "statement %lld of script '%s' stands in a transaction that was undone, so it cannot be kept alone: take back what it left, then: --redo %lld",
+			       (long long)number, name, (long long)number);
+	scriptstate_format_beyond(&sql, sql_database(t, NULL), name, 0);
+	if (!t->dry_run && db_run(db, sql.p, NULL, 0, NULL, err) < 0)
+		return -1;
+	log_info("the transaction of statement %lld of script '%s' %s recorded as taken back; go on with: maintkit -p %s sql apply %s", (long long)number,
+		 name, t->dry_run ? "would be" : "is", t->package, name);
+	return 0;
+}
+
 int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
 {
 	CLEANUP(sql_view_release) struct sql_view v = { 0 };
@@ -344,7 +360,7 @@ int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
 	const char *schema = sql_database(t, err), *name = argv[0];
 	struct script_range *past = NULL;
 	size_t n = 0;
-	int64_t number, open_at = 0;
+	int64_t number, open_at = 0, beyond = 0;
 
 	(void)argc;
 	if (!schema || !!sql_opts.done == !!sql_opts.redo)
@@ -366,6 +382,10 @@ int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
 		log_info("script '%s' %s forgotten: the next apply begins it anew", name, t->dry_run ? "would be" : "is");
 		return 0;
 	}
+	if (scriptstate_beyond(db, schema, name, &beyond, err) < 0)
+		return -1;
+	if (beyond && number == beyond)
+		return repair_beyond(t, db, name, beyond, err);
 	if (number != open_at)
 		return open_at ? err_set(err, ERR_FAIL, "the statement of script '%s' in question is %lld, not %lld", name, (long long)open_at, (long long)number) :
 				 err_set(err, ERR_FAIL, "no statement of script '%s' is in question", name);

@@ -37,44 +37,64 @@ static bool is_ours(const struct sql_run *r, const char *schema)
 	return !schema || !strcasecmp(schema, r->schema);
 }
 
-int sql_counters_before(struct sql_run *r, const struct sql_kind *k, struct err *err)
+/* Over the second connection where ours may not commit: in a transaction of the script's own, and while there are temporary
+ * tables, which would not outlive a cut. */
+static int put_on_record(struct sql_run *r, const struct strv *tables, struct err *err)
 {
-	struct strv one = STRV_INIT;
 	AUTO_BUF sql = BUF_INIT;
 	int failed, rc;
+
+	scriptstate_format_counters(&sql, r->schema, r->script->name, tables);
+	if (r->script_tx || r->temporary.n) {
+		rc = sql_send_beside(r, &sql, err);
+	} else {
+		if (r->open && sql_journal_flush(r, err) < 0)
+			return -1;
+		rc = sql_send(r, sql.p, sql.len, &failed, err);
+		r->rows = 0;
+		r->warnings = 0;
+	}
+	for (size_t i = 0; rc == 0 && i < tables->n; i++)
+		strv_add(&r->counted, tables->v[i]);
+	return rc;
+}
+
+int sql_counters_before(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	AUTO_STRV one = STRV_INIT;
 
 	/* On a cluster the numbers depend on the node anyway. */
 	if (r->hold->lease || !k->inserts || !k->table || !is_ours(r, k->schema) || strv_has(&r->touched, k->table))
 		return 0;
-	/* While there are temporary tables nothing may be committed: they would not outlive a cut. */
-	if (!r->script_tx && !r->temporary && !strv_has(&r->counted, k->table) && find_created(r, k->table) == r->created.n) {
-		if (r->open && sql_journal_flush(r, err) < 0)
-			return -1;
-		strv_add(&one, k->table);
-		scriptstate_format_counters(&sql, r->schema, r->script->name, &one);
-		strv_release(&one);
-		rc = sql_send(r, sql.p, sql.len, &failed, err);
-		r->rows = 0;
-		r->warnings = 0;
-		if (rc < 0)
-			return -1;
-		strv_add(&r->counted, k->table);
-	}
+	strv_add(&one, k->table);
+	if (!strv_has(&r->counted, k->table) && find_created(r, k->table) == r->created.n && put_on_record(r, &one, err) < 0)
+		return -1;
 	strv_add(&r->touched, k->table);
 	return 0;
 }
 
-/* A routine inserts wherever it likes: all tables that are known count as inserted into. */
+static int count_all(struct sql_run *r, struct err *err)
+{
+	CLEANUP(db_rows_release) struct db_rows rows = DB_ROWS_INIT;
+	struct db_value v[] = { DBV_STR(r->schema) };
+	AUTO_STRV fresh = STRV_INIT;
+
+	if (db_run(r->db, "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND auto_increment IS NOT NULL", v, 1, &rows, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rows.rows; i++)
+		if (!strv_has(&r->counted, db_cell(&rows, i, 0)) && find_created(r, db_cell(&rows, i, 0)) == r->created.n)
+			strv_add(&fresh, db_cell(&rows, i, 0));
+	r->counted_all = true;
+	return fresh.n ? put_on_record(r, &fresh, err) : 0;
+}
+
+/* All tables that are known count as inserted into. */
 int sql_counters_hidden(struct sql_run *r, struct err *err)
 {
-	int64_t routines;
-
-	if (r->hold->lease)
+	if (r->hold->lease || !sql_has_code(r))
 		return 0;
-	if (db_get_int(r->db, "SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = DATABASE()", NULL, 0, &routines, err) < 0)
+	if (!r->counted_all && count_all(r, err) < 0)
 		return -1;
-	if (!routines)
-		return 0;
 	for (size_t i = 0; i < r->counted.n; i++)
 		if (!strv_has(&r->touched, r->counted.v[i]))
 			strv_add(&r->touched, r->counted.v[i]);

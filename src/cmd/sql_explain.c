@@ -39,7 +39,7 @@ static void find_place(const struct sql_run *r, const struct err *err, uint64_t 
 		*column += r->item.column - 1;
 }
 
-static void first_line(const struct sql_run *r, struct buf *out)
+void sql_first_line(const struct sql_run *r, struct buf *out)
 {
 	size_t n = 0;
 
@@ -59,7 +59,7 @@ void sql_explain(struct sql_run *r, struct err *err)
 	uint64_t line, column;
 
 	find_place(r, err, &line, &column);
-	first_line(r, &head);
+	sql_first_line(r, &head);
 	if (r->recorded)
 		buf_addf(&applied, "statements 1 to %lld of script '%s' are applied", (long long)r->recorded, r->script->name);
 	else

@@ -80,6 +80,16 @@ void sql_journal_note(struct sql_run *r, const char *replay)
 	r->warnings = 0;
 }
 
+void sql_journal_amend(struct sql_run *r, const char *replay)
+{
+	struct script_range *g = &r->pend[r->n_pend - 1];
+	char *before = MOVE_PTR(g->replay);
+
+	close_range(r);
+	g->replay = before ? xasprintf("%s; %s", before, replay) : xstrdup(replay);
+	free(before);
+}
+
 void sql_journal_drop(struct sql_run *r)
 {
 	for (size_t i = 0; i < r->n_pend; i++)
@@ -146,6 +156,11 @@ static void format_pending(struct sql_run *r, struct buf *sql)
 	format_fence(r, sql);
 	if (r->n_pend)
 		scriptstate_format(sql, r->schema, r->script->name, r->pend, r->n_pend);
+	if (r->marked) {
+		buf_adds(sql, sql->len ? ";" : "");
+		scriptstate_format_beyond(sql, r->schema, r->script->name, 0);
+		r->marked = false;
+	}
 	sql_counters_format(r, sql);
 }
 
@@ -154,6 +169,8 @@ int sql_journal_flush(struct sql_run *r, struct err *err)
 	AUTO_BUF sql = BUF_INIT;
 	int failed;
 
+	if (sql_session_settle(r, err) < 0)
+		return -1;
 	format_pending(r, &sql);
 	if (r->open || r->script_tx)
 		buf_addf(&sql, "%sCOMMIT", sql.len ? ";" : "");
@@ -170,12 +187,14 @@ int sql_journal_flush(struct sql_run *r, struct err *err)
 	return 0;
 }
 
-int sql_journal_with_commit(struct sql_run *r, struct err *err)
+int sql_journal_with_commit(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
 	AUTO_BUF sql = BUF_INIT;
 	int failed;
 
-	sql_journal_note(r, NULL);
+	if (sql_session_settle(r, err) < 0)
+		return -1;
+	sql_journal_note(r, k->chains ? "START TRANSACTION" : NULL);
 	format_pending(r, &sql);
 	buf_adds(&sql, ";\n");
 	buf_add(&sql, r->item.text, r->item.len);
@@ -198,7 +217,7 @@ static size_t count_statements(const struct buf *sql)
 }
 
 /* The statement failed: it is not intended any more. What was before it stays done. */
-static int withdraw(struct sql_run *r, struct err *err)
+int sql_journal_withdraw(struct sql_run *r, struct err *err)
 {
 	struct err e = ERR_INIT;
 	int failed;
@@ -244,13 +263,52 @@ static int send_behind(struct sql_run *r, struct buf *sql, bool *journal, struct
 	return rc;
 }
 
+int sql_send_beside(struct sql_run *r, const struct buf *sql, struct err *err)
+{
+	if (!r->side && sql_connect_quietly(r->t, &r->side, err) < 0)
+		return -1;
+	return db_run(r->side, sql->p, NULL, 0, NULL, err);
+}
+
+int sql_journal_beside(struct sql_run *r, struct err *err)
+{
+	AUTO_BUF sql = BUF_INIT;
+	int64_t rows = r->rows;
+
+	note_intended(r);
+	close_range(r);
+	scriptstate_format(&sql, r->schema, r->script->name, r->pend, r->n_pend);
+	if (sql_send_beside(r, &sql, err) < 0)
+		return journal_error(r, err);
+	recorded(r);
+	sql_journal_drop(r);
+	r->rows = rows;
+	return 0;
+}
+
+int sql_journal_mark(struct sql_run *r, struct err *err)
+{
+	AUTO_BUF sql = BUF_INIT;
+
+	if (r->marked)
+		return 0;
+	scriptstate_format_beyond(&sql, r->schema, r->script->name, r->number);
+	if (sql_send_beside(r, &sql, err) < 0)
+		return journal_error(r, err);
+	r->marked = true;
+	return 0;
+}
+
 int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
 	AUTO_BUF sql = BUF_INIT, replay = BUF_INIT;
 	bool journal;
 	int rc;
 
+	if (sql_session_settle(r, err) < 0)
+		return -1;
 	note_intended(r);
+	sql_look_before(r, k, r->pend[r->n_pend - 1].looked);
 	format_pending(r, &sql);
 	sql_counters_format_stale(r, k, &sql);
 	if (r->open || r->script_tx)
@@ -263,8 +321,8 @@ int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *e
 	recorded(r);
 	sql_journal_drop(r);
 	if (rc < 0)
-		return withdraw(r, err);
-	if (sql_past_keep(r, &k->variables, &replay, err) < 0)
+		return sql_journal_withdraw(r, err);
+	if (sql_session_keep(r, k, &replay, err) < 0)
 		return -1;
 	sql_journal_note(r, replay.len ? replay.p : NULL);
 	close_range(r);		/* its row exists already and must stay of this one statement */
@@ -272,7 +330,7 @@ int sql_journal_alone(struct sql_run *r, const struct sql_kind *k, struct err *e
 	return 0;
 }
 
-/* The rows go into the script's transaction in front of the statement. Does that
+/* The rows go into the transaction in front of the statement. Does that
  * commit (a procedure with DDL in it), they are committed with it, and the
  * statement is the one in question until the next flush. Else they are written
  * once more at the COMMIT; they are kept, because a ROLLBACK takes them away. */
@@ -282,14 +340,21 @@ int sql_journal_inside(struct sql_run *r, const struct sql_kind *k, struct err *
 	struct script_range *g;
 	bool journal;
 
+	if (sql_session_settle(r, err) < 0)
+		return -1;
 	note_intended(r);
 	close_range(r);
 	format_fence(r, &sql);
 	scriptstate_format(&sql, r->schema, r->script->name, r->pend, r->n_pend);
-	/* An error needs no withdrawal: the caller rolls back, and with it the row, unless what is in question was committed. */
-	if (send_behind(r, &sql, &journal, err) < 0)
-		return journal ? journal_error(r, err) : -1;
-	if (sql_past_keep(r, &k->variables, &replay, err) < 0)
+	/* In the script's transaction an error needs no withdrawal: the caller rolls back, and with it the row, unless what is
+	 * in question was committed. */
+	if (send_behind(r, &sql, &journal, err) < 0) {
+		if (journal)
+			return journal_error(r, err);
+		r->n_pend -= !r->script_tx;
+		return r->script_tx ? -1 : sql_journal_withdraw(r, err);
+	}
+	if (sql_session_keep(r, k, &replay, err) < 0)
 		return -1;
 	g = &r->pend[r->n_pend - 1];
 	g->done = true;

@@ -89,7 +89,7 @@ void sql_prepared_judge(struct sql_run *r, struct sql_kind *k)
 		if (sqllex_punct(&lx, ';'))
 			return;		/* and another one behind it */
 	sql_kind_of(&own, text, strlen(text), status & SERVER_STATUS_ANSI_QUOTES, status & SERVER_STATUS_NO_BACKSLASH_ESCAPES, false);
-	if (own.class != SQL_DDL && own.class != SQL_DML)
+	if (own.class != SQL_DDL && own.class != SQL_DML && own.class != SQL_SESSION)
 		return;
 	sql_kind_release(k);
 	*k = own;

@@ -35,6 +35,7 @@ static int send_text(struct sql_run *r, const char *text, size_t len, int *faile
 		}
 		if (mysql_errno(r->my))
 			return db_error(r->db, err);
+		sql_session_heed(r);
 		r->warnings += counted ? mysql_warning_count(r->my) : 0;
 		more = mysql_next_result(r->my);
 		++*failed;
@@ -100,78 +101,63 @@ static int note(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
 	AUTO_BUF replay = BUF_INIT;
 
-	if (sql_past_keep(r, &k->variables, &replay, err) < 0)
+	if (sql_session_keep(r, k, &replay, err) < 0)
 		return -1;
 	sql_journal_note(r, replay.len ? replay.p : NULL);
 	return 0;
 }
 
-/* A statement about several tables: does it name one (or a view, whose tables are not known here) that may keep its rows? */
-static bool all_are_safe(struct sql_run *r)
+static bool autocommit(const struct sql_run *r)
 {
-	struct db_value v[] = { DBV_STR(r->item.text), DBV_STR(r->item.text) };
-	int64_t doubtful = 1;
-
-	return r->item.len < 65536 &&
-	       db_get_int(r->db, "SELECT COUNT(*) FROM information_schema.tables WHERE IFNULL(engine, '') <> 'InnoDB' AND LOCATE(table_name, ?)"
-			  " AND (table_schema = DATABASE() OR (table_schema <> 'information_schema' AND LOCATE(table_schema, ?)))",
-			  v, 2, &doubtful, NULL) == 0 && !doubtful;
+	return r->my->server_status & SERVER_STATUS_AUTOCOMMIT;
 }
 
-/* Does the table's engine undo what a transaction did? Asked once a table. */
-static int is_safe(struct sql_run *r, const struct sql_kind *k, struct err *err)
+/* None of ours is open: is one of the script's? AND CHAIN and completion_type begin one, a procedure may leave one open. */
+static void follow_transaction(struct sql_run *r)
 {
-	AUTO_FREE char *full = NULL, *engine = NULL;
-	struct db_value v[2];
-	struct err e = ERR_INIT;
-	bool safe;
+	r->script_tx = !autocommit(r) || (r->my->server_status & SERVER_STATUS_IN_TRANS);
+}
 
-	if (k->reads_only || k->temporary || k->drops_temporary)
-		return 1;
-	if (!k->table)
-		return all_are_safe(r);
-	full = xasprintf("%s.%s", k->schema ? k->schema : "", k->table);
-	if (strv_has(&r->safe, full))
-		return 1;
-	if (strv_has(&r->unsafe, full))
-		return 0;
-	v[0] = k->schema ? DBV_STR(k->schema) : DBV_NULL;
-	v[1] = DBV_STR(k->table);
-	if (db_get_str(r->db, "SELECT engine FROM information_schema.tables WHERE table_schema = IFNULL(?, DATABASE())"
-		       " AND table_name = ?", v, 2, &engine, &e) < 0 && e.kind != ERR_ABSENT) {
-		*err = e;
+/* Asked what the statement before it did: nothing may come between. Its record is written over another connection. */
+static int run_asking(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	bool alone = !r->open && !r->script_tx && !k->reads_only && !r->hold->lease;
+
+	if (alone && sql_journal_beside(r, err) < 0)
 		return -1;
-	}
-	safe = engine && name_is(engine, "InnoDB");
-	if (engine && !safe && r->hold->lease)
-		return err_set(err, ERR_FAIL, "table '%s' has engine %s, whose rows the cluster does not copy to its other nodes; make it InnoDB (for tables that scripts make: session = enforce_storage_engine=InnoDB in [sql] of the profile)",
-			       k->table, engine);
-	/* Not there, or a temporary one: not remembered, it may come. */
-	if (engine)
-		strv_add(safe ? &r->safe : &r->unsafe, full);
-	return safe || (!engine && r->temporary > 0);
+	if (send_item(r, err) < 0)
+		return alone ? sql_journal_withdraw(r, err) : -1;
+	r->tx_dirty |= !k->reads_only;
+	if (note(r, k, err) < 0)
+		return -1;
+	return alone || r->open || r->script_tx || k->reads_only ? 0 : sql_journal_flush(r, err);
 }
 
 static int run_dml(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
-	int safe = k->wants_row_count ? 1 : is_safe(r, k, err);
+	int safe;
 
+	if (k->wants_row_count)
+		return run_asking(r, k, err);
+	/* Outside of a transaction there are none; in ours there would be. */
+	if (k->savepoint && !r->script_tx && sql_journal_flush(r, err) < 0)
+		return -1;
+	safe = sql_is_undone(r, k, err);
 	if (safe < 0)
 		return -1;
 	if (!safe && !r->script_tx)
 		return sql_journal_alone(r, k, err);
-	if (!k->wants_row_count && (sql_counters_before(r, k, err) < 0 || sql_journal_begin(r, err) < 0))
+	if (!safe && sql_journal_mark(r, err) < 0)
+		return -1;
+	if (!k->savepoint && (sql_counters_before(r, k, err) < 0 || (!k->reads_only && sql_counters_hidden(r, err) < 0) ||
+			      sql_journal_begin(r, err) < 0))
 		return -1;
 	if (send_item(r, err) < 0)
 		return -1;
 	r->tx_dirty |= !k->reads_only;
-	r->temporary += k->temporary ? 1 : k->drops_temporary && r->temporary ? -1 : 0;
+	sql_temporary_follow(r, k);
+	r->made_temporary += k->temporary;
 	return note(r, k, err);
-}
-
-static bool autocommit(const struct sql_run *r)
-{
-	return r->my->server_status & SERVER_STATUS_AUTOCOMMIT;
 }
 
 /* These words of a SET concern transactions, so ours must not be open. */
@@ -183,38 +169,13 @@ static bool sets_transaction(const struct sql_run *r)
 	return strcasestr(head, "autocommit") || strcasestr(head, "transaction") || strcasestr(head, "isolation");
 }
 
-static int run_session(struct sql_run *r, const struct sql_kind *k, struct err *err)
-{
-	if (k->use && check_database(r, k->use, err) < 0)
-		return -1;
-	if (r->open && sets_transaction(r) && sql_journal_flush(r, err) < 0)
-		return -1;
-	/* A function that is called for a value may change rows: with its record, or not at all. */
-	if (k->only_variables && !k->wants_row_count && memchr(r->item.text, '(', r->item.len) &&
-	    (sql_counters_hidden(r, err) < 0 || sql_journal_begin(r, err) < 0))
-		return -1;
-	if ((r->item.command ? do_command(r, err) : send_item(r, err)) < 0)
-		return -1;
-	if (!strcmp(k->verb, "PREPARE"))
-		sql_prepared_learn(r);
-	if (!autocommit(r) && !r->script_tx) {
-		if (r->open && sql_journal_flush(r, err) < 0)
-			return -1;
-		r->script_tx = true;
-	} else if (autocommit(r) && r->script_tx && !(r->my->server_status & SERVER_STATUS_IN_TRANS)) {
-		r->script_tx = false;	/* SET autocommit = 1 commits */
-	}
-	r->rows = 0;
-	return note(r, k, err);
-}
-
 static int run_rollback(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
 	if (!r->script_tx && sql_journal_flush(r, err) < 0)
 		return -1;
 	if (send_item(r, err) < 0)
 		return -1;
-	r->script_tx = !autocommit(r);
+	follow_transaction(r);
 	r->tx_dirty = false;
 	return note(r, k, err);
 }
@@ -227,41 +188,48 @@ static int run_begin(struct sql_run *r, const struct sql_kind *k, struct err *er
 	return note(r, k, err);
 }
 
-/* Does the statement name a table of the one that the journal calls intended? */
-static bool is_near_intended(const struct sql_run *r, const struct sql_kind *k)
+/* Does the statement name something of the latest one that was recorded by itself, or of one behind it that is not on record yet? */
+static bool is_near(const struct sql_run *r, const struct sql_kind *k)
 {
-	if (k->table && strv_has(&r->intended, k->table))
+	if (r->near_all || (k->table && strv_has(&r->near, k->table)))
 		return true;
-	for (size_t i = 0; i < k->n_traces; i++)
-		if (k->trace[i].table && strv_has(&r->intended, k->trace[i].table))
+	for (size_t i = 0; i < k->n_traces; i++) {
+		const char *name = k->trace[i].table ? k->trace[i].table : k->trace[i].name;
+
+		if (name && strv_has(&r->near, name))
 			return true;
+	}
 	return false;
 }
 
-static void remember_intended(struct sql_run *r, const struct sql_kind *k)
+static void remember_near(struct sql_run *r, const struct sql_kind *k)
 {
-	strv_release(&r->intended);
-	if (k->table)
-		strv_add(&r->intended, k->table);
-	for (size_t i = 0; i < k->n_traces; i++)
-		if (k->trace[i].table && !strv_has(&r->intended, k->trace[i].table))
-			strv_add(&r->intended, k->trace[i].table);
+	if (k->table && !strv_has(&r->near, k->table))
+		strv_add(&r->near, k->table);
+	for (size_t i = 0; i < k->n_traces; i++) {
+		const char *name = k->trace[i].table ? k->trace[i].table : k->trace[i].name;
+
+		if (name && !strv_has(&r->near, name))
+			strv_add(&r->near, name);
+	}
 }
 
 /* A statement that may be done twice needs no record of its beginning; its end
- * goes with the next record. Unless it could blur the traces of the one before. */
+ * goes with the next record. After a cut all those are done again in a row, so none may depend on what
+ * another one of them changes (DROP COLUMN IF EXISTS a, then a column that is renamed to a: the second
+ * time it is the wrong one that goes), nor blur the traces of the one before. */
 static bool may_be_lazy(const struct sql_run *r, const struct sql_kind *k)
 {
-	return k->repeatable && !k->unknown && k->n_traces && !r->open && !r->script_tx && !is_near_intended(r, k) &&
-	       !sql_counters_concern(r, k) && r->pend_count < 100;
+	return k->repeatable && !k->unknown && !k->copies && k->n_traces && k->trace[0].kind != TRACE_DATABASE && !r->open && !r->script_tx &&
+	       !r->temporary.n && !is_near(r, k) && !sql_counters_concern(r, k) && r->pend_count < 100;
 }
 
 static int run_lazy(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
 	if (send_item(r, err) < 0)
 		return -1;
-	strv_release(&r->safe);
-	strv_release(&r->unsafe);
+	sql_engine_forget(r, k);
+	remember_near(r, k);
 	return note(r, k, err);
 }
 
@@ -269,23 +237,69 @@ static int run_alone(struct sql_run *r, const struct sql_kind *k, struct err *er
 {
 	if (sql_journal_alone(r, k, err) < 0)
 		return -1;
-	remember_intended(r, k);
-	r->script_tx = !autocommit(r);
-	strv_release(&r->safe);
-	strv_release(&r->unsafe);
+	strv_release(&r->near);
+	remember_near(r, k);
+	r->near_all = k->class != SQL_DDL || k->copies;
+	follow_transaction(r);
+	sql_temporary_follow(r, k);
+	sql_engine_forget(r, k);
 	return 0;
 }
 
-/* In a transaction of the script's own, which the statement may end by itself. */
+/* In a transaction, which the statement may end by itself: the script's own, or ours when that undoes all that it does. */
 static int run_inside(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
-	if (sql_counters_hidden(r, err) < 0 || sql_journal_inside(r, k, err) < 0)
+	int safe = k->class == SQL_SESSION ? 1 : sql_is_undone(r, k, err);
+
+	if (safe < 0)
 		return -1;
-	r->tx_dirty = true;
+	if (!safe && !r->script_tx)
+		return run_alone(r, k, err);
+	if (!safe && sql_journal_mark(r, err) < 0)
+		return -1;
+	if (sql_counters_hidden(r, err) < 0 || sql_journal_begin(r, err) < 0 || sql_journal_inside(r, k, err) < 0)
+		return -1;
+	r->tx_dirty |= k->class != SQL_SESSION;
+	sql_engine_forget(r, k);
 	if (r->my->server_status & SERVER_STATUS_IN_TRANS)
 		return 0;
-	r->script_tx = !autocommit(r);
+	r->open = false;
+	r->near_all = true;
+	follow_transaction(r);
 	return sql_journal_flush(r, err);
+}
+
+static int run_session(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	if (k->use && check_database(r, k->use, err) < 0)
+		return -1;
+	if (r->open && sets_transaction(r) && sql_journal_flush(r, err) < 0)
+		return -1;
+	/* It will be done again with the variables as they are now. */
+	if (!k->only_variables && !k->wants_row_count && memchr(r->item.text, '@', r->item.len) && sql_session_settle(r, err) < 0)
+		return -1;
+	/* A function that is called for a value may change rows: with its record, or not at all. */
+	if (k->only_variables && !k->wants_row_count && memchr(r->item.text, '(', r->item.len) &&
+	    (sql_counters_hidden(r, err) < 0 || sql_journal_begin(r, err) < 0))
+		return -1;
+	if (strcasestr(r->item.text, "completion_type"))
+		return err_set(err, ERR_FAIL, "completion_type is not supported: the journal would not know which transactions have begun; say AND CHAIN where it is meant");
+	/* SET autocommit = 1 commits: with the record of what is committed. */
+	if (r->script_tx && strcasestr(r->item.text, "autocommit"))
+		return run_inside(r, k, err);
+	if ((r->item.command ? do_command(r, err) : send_item(r, err)) < 0)
+		return -1;
+	if (!strcmp(k->verb, "PREPARE"))
+		sql_prepared_learn(r);
+	if (!autocommit(r) && !r->script_tx) {
+		if (r->open && sql_journal_flush(r, err) < 0)
+			return -1;
+		r->script_tx = true;
+	}
+	r->rows = 0;
+	if (k->use || r->item.command == SQLSPLIT_USE || strcasestr(r->item.text, "engine"))
+		sql_engine_forget(r, k);	/* a name without a database means another table now */
+	return note(r, k, err);
 }
 
 static int run_kind(struct sql_run *r, const struct sql_kind *k, struct err *err)
@@ -302,9 +316,9 @@ static int run_kind(struct sql_run *r, const struct sql_kind *k, struct err *err
 	case SQL_BEGIN:
 		return run_begin(r, k, err);
 	case SQL_COMMIT:
-		if (sql_journal_with_commit(r, err) < 0)
+		if (sql_journal_with_commit(r, k, err) < 0)
 			return -1;
-		r->script_tx = !autocommit(r);
+		follow_transaction(r);
 		return 0;
 	case SQL_ROLLBACK:
 		return run_rollback(r, k, err);
@@ -316,7 +330,11 @@ static int run_kind(struct sql_run *r, const struct sql_kind *k, struct err *err
 		r->script_tx = !autocommit(r);
 		return note(r, k, err);
 	case SQL_OPAQUE:
-		return r->script_tx ? run_inside(r, k, err) : run_alone(r, k, err);
+		if (!strcmp(k->verb, "XA"))
+			return err_set(err, ERR_FAIL, "XA transactions are not supported: they outlive the session, and the journal cannot be written in them; use START TRANSACTION");
+		if (k->wants_row_count && !strcmp(k->verb, "CALL"))
+			return err_set(err, ERR_FAIL, "CALL with a question about the statement before it is not supported; put the answer into a variable first: SET @n = ROW_COUNT()");
+		return run_inside(r, k, err);
 	case SQL_DDL:
 		return may_be_lazy(r, k) ? run_lazy(r, k, err) : run_alone(r, k, err);
 	}
@@ -376,6 +394,42 @@ static int again_for_session(struct sql_run *r, const struct sql_kind *k, struct
 	return rc;
 }
 
+/* What is done again when a run goes on needs no record of what it made of the session. */
+static int run_heeding(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	int rc;
+
+	r->heeding = k->class != SQL_SESSION || k->only_variables;
+	rc = run_kind(r, k, err);
+	r->heeding = false;
+	return rc;
+}
+
+/* The statement in question: was it done? */
+static int settle(struct sql_run *r, const struct sql_kind *k, struct err *err)
+{
+	int done = sql_resolve(r, k, err), failed;
+
+	if (done < 0 || scriptstate_settle(r->db, r->schema, r->script->name, r->number, done, err) < 0 ||
+	    (!autocommit(r) && sql_send(r, "COMMIT", 6, &failed, err) < 0))
+		return -1;
+	if (done)
+		sql_counters_learn(r, k);
+	return done;
+}
+
+/* Counters are set back by DDL, which ends the transaction that AND CHAIN has left open. */
+static int go_on(struct sql_run *r, struct err *err)
+{
+	bool open = r->my->server_status & SERVER_STATUS_IN_TRANS;
+	int failed;
+
+	if (sql_counters_restore(r, err) < 0 || (open && sql_send(r, "START TRANSACTION", 17, &failed, err) < 0))
+		return -1;
+	follow_transaction(r);
+	return 0;
+}
+
 static int run_item(struct sql_run *r, struct err *err)
 {
 	CLEANUP(sql_kind_release) struct sql_kind k = SQL_KIND_INIT;
@@ -396,30 +450,32 @@ static int run_item(struct sql_run *r, struct err *err)
 		if (sql_past_check(r, err) < 0)
 			return -1;
 		sql_counters_learn(r, &k);
-		r->temporary += k.temporary ? 1 : k.drops_temporary && r->temporary ? -1 : 0;
-		return k.class != SQL_SESSION || k.only_variables ? 0 : again_for_session(r, &k, err);
+		sql_temporary_follow(r, &k);
+		if (sql_past_consume(r, &k, err) < 0)
+			return -1;
+		if (k.class == SQL_SESSION && !k.only_variables)
+			return again_for_session(r, &k, err);
+		sql_past_lose(r, &k);
+		return 0;
 	}
 	first = r->skipping;
 	if (first && sql_past_end(r, err) < 0)
 		return -1;
-	if (r->number == r->ambiguous) {
-		settled = sql_resolve(r, &k, err);
-		if (settled < 0 || scriptstate_settle(r->db, r->schema, r->script->name, r->number, settled, err) < 0)
-			return -1;
-		if (settled)
-			sql_counters_learn(r, &k);
-	}
+	if (r->number == r->ambiguous && (settled = settle(r, &k, err)) < 0)
+		return -1;
 	/* Only now is it known what the tables are that have counters. */
-	if (first && sql_counters_restore(r, err) < 0)
+	if (first && go_on(r, err) < 0)
 		return -1;
 	if (settled) {
 		r->recorded = r->number;
+		sql_past_lose(r, &k);
 		return 0;
 	}
-	if (run_kind(r, &k, err) < 0) {
+	if (sql_past_suffices(r, &k, err) < 0 || run_heeding(r, &k, err) < 0) {
 		after_error(r, true, err);
 		return -1;
 	}
+	r->asked_of = true;
 	sql_counters_learn(r, &k);
 	return 0;
 }
@@ -445,7 +501,7 @@ static int next_statement(struct sql_run *r, struct err *err)
 	if (run_item(r, err) < 0 || sql_past_replay(r, at, err) < 0)
 		return -1;
 	sql_file_set_modes(r);
-	if (!r->script_tx && !r->temporary && sql_journal_is_full(r) && sql_journal_flush(r, err) < 0)
+	if (!r->script_tx && !r->temporary.n && sql_journal_is_full(r) && sql_journal_flush(r, err) < 0)
 		return -1;
 	sql_show_progress(r, false);
 	return 0;
@@ -466,7 +522,7 @@ static int prepare(struct sql_run *r, struct err *err)
 		return -1;
 	}
 	if (db_get_int(r->db, "SELECT @@max_allowed_packet", NULL, 0, &packet, err) < 0 ||
-	    sql_session_settings(r, NULL, err) < 0 || sql_past_load(r, err) < 0)
+	    sql_session_settings(r, NULL, err) < 0 || sql_session_track(r, err) < 0 || sql_past_load(r, err) < 0)
 		return -1;
 	if (sql_file_push(r, r->script->path, err) < 0)
 		return -1;
@@ -503,12 +559,17 @@ static void run_release(struct sql_run *r)
 	free(r->pend);
 	free(r->top);
 	scriptstate_ranges_free(r->past, r->n_past);
+	db_close(r->side);
+	strv_release(&r->lost);
 	strv_release(&r->safe);
 	strv_release(&r->unsafe);
 	strv_release(&r->touched);
 	strv_release(&r->counted);
 	strv_release(&r->created);
-	strv_release(&r->intended);
+	strv_release(&r->near);
+	strv_release(&r->temporary);
+	strv_release(&r->variables);
+	buf_release(&r->session);
 	strv_release(&r->prepared);
 }
 

@@ -246,7 +246,7 @@ static void alter_change(struct sql_kind *k, struct sqllex *lx, const char *sche
 	column_clause(k, lx, schema, table, iffy || same);
 	if (!same)
 		conditional(sql_trace_add(k, TRACE_COLUMN, true, schema, table, from), iffy);
-	k->repeatable &= iffy || same;
+	k->repeatable &= same;	/* IF EXISTS or not: names that are swapped would be swapped back */
 }
 
 static void rename_trace(struct sql_kind *k, enum sql_trace_kind kind, const char *schema, const char *table,
@@ -294,6 +294,22 @@ static void alter_column(struct sql_kind *k, struct sqllex *lx, const char *sche
 		conditional(sql_trace_add(k, TRACE_COLUMN, false, schema, table, name), true);
 }
 
+/* DROP PRIMARY KEY, ADD PRIMARY KEY (b): something of that name is there before and after, so it proves nothing. */
+static void neutralize(struct sql_kind *k)
+{
+	for (size_t i = 0; i < k->n_traces; i++)
+		for (size_t j = 0; k->trace[i].gone && j < k->n_traces; j++) {
+			struct sql_trace *a = &k->trace[i], *b = &k->trace[j];
+
+			if (!b->gone && a->kind == b->kind && a->name && b->name && !strcasecmp(a->name, b->name))
+				a->conditional = b->conditional = true;
+		}
+	/* What is under the old name of a table is not to be found there afterwards. */
+	for (size_t i = 0; i < k->n_traces; i++)
+		for (size_t j = 0; k->trace[i].kind == TRACE_TABLE && k->trace[i].gone && j < k->n_traces; j++)
+			k->trace[j].conditional |= k->trace[j].kind != TRACE_TABLE;
+}
+
 void sql_kind_alter(struct sql_kind *k, struct sqllex *lx, const char *schema, const char *table)
 {
 	k->repeatable = true;
@@ -316,12 +332,14 @@ void sql_kind_alter(struct sql_kind *k, struct sqllex *lx, const char *schema, c
 			   sqllex_is(lx, "DISCARD") || sqllex_is(lx, "IMPORT") || sqllex_is(lx, "PARTITION")) {
 			k->unknown = true;
 			k->repeatable = false;
+			k->hides |= sqllex_is(lx, "EXCHANGE") || sqllex_is(lx, "DISCARD") || sqllex_is(lx, "IMPORT");
 		}
 		/* All others are options that come out the same the second time. */
 		sqllex_skip_element(lx);
 		if (!sqllex_take_punct(lx, ',') && lx->type != TOK_END)
 			(void)sqllex_next(lx);
 	}
+	neutralize(k);
 }
 
 static bool has_word(struct sqllex lx, const char *word)
@@ -342,6 +360,7 @@ static void create_table(struct sql_kind *k, struct sqllex *lx, bool again)
 		return;
 	conditional(sql_trace_add(k, TRACE_TABLE, false, schema, name, NULL), iffy || again);
 	from = k->n_traces;
+	k->copies = has_word(*lx, "SELECT") || has_word(*lx, "LIKE");
 	if (sqllex_take_punct(lx, '(') && !sqllex_is(lx, "SELECT") && !sqllex_is(lx, "LIKE"))
 		sql_kind_columns(k, lx, schema, name);
 	for (; from < k->n_traces; from++)	/* the table itself is the proof */
@@ -364,6 +383,7 @@ static void create_other(struct sql_kind *k, struct sqllex *lx, const struct obj
 	bool iffy = sql_take_if_exists(lx) || again;
 
 	k->repeatable = iffy;
+	k->copies = o->kind == TRACE_VIEW;
 	if (!o->known || !sqllex_take_qualified(lx, &schema, &name)) {
 		k->unknown = true;
 		return;

@@ -255,13 +255,16 @@ static void classify(struct sql_kind *k, struct sqllex *lx)
 		k->class = lx->type == TOK_END ? SQL_BEGIN : SQL_OPAQUE;
 	} else if (sqllex_take(lx, "COMMIT")) {
 		k->class = SQL_COMMIT;
+		(void)sqllex_take(lx, "WORK");
+		k->chains = sqllex_take(lx, "AND") && sqllex_is(lx, "CHAIN");
 	} else if (sqllex_take(lx, "ROLLBACK")) {
 		(void)sqllex_take(lx, "WORK");
-		k->class = sqllex_is(lx, "TO") ? SQL_DML : SQL_ROLLBACK;
+		k->savepoint = sqllex_is(lx, "TO");
+		k->class = k->savepoint ? SQL_DML : SQL_ROLLBACK;
 		k->reads_only = true;
 	} else if (is_one_of(lx, points)) {
 		k->class = SQL_DML;
-		k->reads_only = true;
+		k->reads_only = k->savepoint = true;
 	} else if (sqllex_is(lx, "LOCK") || sqllex_is(lx, "UNLOCK")) {
 		k->class = SQL_LOCK;
 	} else if (sqllex_is(lx, "PREPARE") || sqllex_is(lx, "DEALLOCATE")) {
@@ -299,17 +302,21 @@ static bool holds_several(const char *text, size_t len, bool ansi, bool nobs)
 	return false;
 }
 
-/* Words that ask about the statement before; cheap to look for in the beginning only. */
-static bool asks_back(const char *text, size_t len)
+/* Is it asked about the statement before? Cheap to look for in the beginning only; a word in a string asks nothing. */
+static bool asks_back(const char *text, size_t len, bool ansi, bool nobs)
 {
-	static const char *const words[] = { "ROW_COUNT", "FOUND_ROWS", "WARNINGS", "@@warning_count", "@@error_count" };
-	size_t n = len < 4096 ? len : 4096;
+	static const char *const words[] = { "ROW_COUNT", "FOUND_ROWS", "WARNINGS", "ERRORS" };
+	static const char *const variables[] = { "@@warning_count", "@@error_count" };
+	struct sqllex lx;
 
-	for (size_t i = 0; i < n; i++)
+	for (sqllex_init(&lx, text, len < 4096 ? len : 4096, ansi, nobs); lx.type != TOK_END; (void)sqllex_next(&lx)) {
 		for (size_t w = 0; w < ARRAY_LEN(words); w++)
-			if (toupper((unsigned char)text[i]) == toupper((unsigned char)*words[w]) && n - i >= strlen(words[w]) &&
-			    !strncasecmp(text + i, words[w], strlen(words[w])))
+			if (sqllex_is(&lx, words[w]))
 				return true;
+		for (size_t w = 0; w < ARRAY_LEN(variables) && lx.type == TOK_VARIABLE; w++)
+			if (lx.len == strlen(variables[w]) && !strncasecmp(lx.tok, variables[w], lx.len))
+				return true;
+	}
 	return false;
 }
 
@@ -320,7 +327,7 @@ void sql_kind_of(struct sql_kind *k, const char *text, size_t len, bool ansi_quo
 	sql_kind_release(k);
 	sqllex_init(&lx, text, len, ansi_quotes, no_backslash);
 	classify(k, &lx);
-	k->wants_row_count = asks_back(text, len);
+	k->wants_row_count = asks_back(text, len, ansi_quotes, no_backslash);
 	if (!several || (k->class == SQL_DDL && k->n_traces && k->trace[0].kind >= TRACE_TRIGGER))
 		return;
 	if (k->class != SQL_OPAQUE && holds_several(text, len, ansi_quotes, no_backslash)) {

@@ -32,7 +32,7 @@ enum sql_trace_kind {
 struct sql_trace {
 	enum sql_trace_kind kind;
 	bool gone;		/* the statement removes it */
-	bool conditional;	/* IF [NOT] EXISTS, or the same before and after (MODIFY): proves nothing */
+	bool conditional;	/* IF [NOT] EXISTS, or the same before and after (MODIFY; dropped and added in one statement): proves nothing */
 	char *schema;		/* NULL: the selected database */
 	char *table, *name;	/* name is NULL for TRACE_TABLE */
 	char *definition;	/* of a column, as written (type and the rest); else NULL */
@@ -45,6 +45,8 @@ struct sql_kind {
 	bool inserts;		/* INSERT, REPLACE, LOAD DATA: may use up AUTO_INCREMENT values */
 	uint64_t auto_increment;	/* CREATE TABLE ... AUTO_INCREMENT = n; 1 when not said */
 	bool reads_only;	/* SELECT, SHOW ... */
+	bool chains;		/* COMMIT AND CHAIN: the next transaction has begun */
+	bool savepoint;		/* SAVEPOINT, RELEASE SAVEPOINT, ROLLBACK TO */
 	bool temporary;		/* makes a temporary table */
 	bool drops_temporary;
 	bool local_file;	/* LOAD DATA LOCAL */
@@ -55,6 +57,8 @@ struct sql_kind {
 	/* DDL: */
 	bool repeatable;	/* doing it again gives the same: IF NOT EXISTS, OR REPLACE, MODIFY ... */
 	bool unknown;		/* does something of which no trace is known */
+	bool hides;		/* ... and it may leave the table's definition as it was: EXCHANGE PARTITION */
+	bool copies;		/* what it makes depends on what stands in, or is known of, other tables: AS SELECT, LIKE, a view */
 	struct sql_trace *trace;
 	size_t n_traces;
 };

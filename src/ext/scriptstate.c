@@ -20,7 +20,8 @@ static const char script_table[] =
 	" version varchar(64) NOT NULL,"
 	" started datetime NOT NULL,"
 	" finished datetime NULL,"
-	" error text NULL"
+	" error text NULL,"
+	" beyond bigint NULL"
 	") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4";
 
 static const char statement_table[] =
@@ -37,6 +38,7 @@ static const char statement_table[] =
 	" warnings bigint NOT NULL DEFAULT 0,"
 	" last_id bigint unsigned NOT NULL DEFAULT 0,"
 	" replay mediumblob NULL,"
+	" looked char(64) CHARACTER SET ascii NULL,"
 	" PRIMARY KEY (script, number)"
 	") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4";
 
@@ -48,9 +50,21 @@ static const char counter_table[] =
 	" PRIMARY KEY (script, tbl)"
 	") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4";
 
+/* Tables that an older version made lack columns. */
+static int add_column(struct db *db, const char *table, const char *column, const char *sql, struct err *err)
+{
+	if (!db_has_table(db, table, NULL) || db_has_column(db, table, column, NULL))
+		return 0;
+	return db_run(db, sql, NULL, 0, NULL, err);
+}
+
 int scriptstate_create(struct db *db, struct err *err)
 {
-	if (db_meta_create(db, err) < 0)
+	if (db_meta_create(db, err) < 0 ||
+	    add_column(db, "maintkit_statement", "looked",
+		       "ALTER TABLE maintkit_statement ADD COLUMN IF NOT EXISTS looked char(64) CHARACTER SET ascii NULL", err) < 0 ||
+	    add_column(db, "maintkit_script", "beyond",
+		       "ALTER TABLE maintkit_script ADD COLUMN IF NOT EXISTS beyond bigint NULL", err) < 0)
 		return -1;
 	if (!db_has_table(db, "maintkit_statement", NULL) && db_run(db, statement_table, NULL, 0, NULL, err) < 0)
 		return -1;
@@ -181,6 +195,8 @@ int scriptstate_forget(struct db *db, const char *schema, const char *name, stru
 
 	if (forget_counters(db, schema, name, err) < 0)
 		return -1;
+	if (run_on(db, "UPDATE ", schema, "maintkit_script", "SET beyond = NULL WHERE name = ?", v, 1, NULL, err) < 0)
+		return -1;
 	return run_on(db, "DELETE FROM ", schema, "maintkit_statement", "WHERE script = ?", v, 1, NULL, err);
 }
 
@@ -195,6 +211,8 @@ static void range_of(struct script_range *g, const struct db_rows *r, size_t i)
 	g->replay = dup_cell(r, i, 6);
 	g->rows = strtoll(db_cell(r, i, 7), NULL, 10);
 	g->warnings = (unsigned)strtoul(db_cell(r, i, 8), NULL, 10);
+	snprintf(g->looked, sizeof g->looked, "%s", db_cell(r, i, 9) ? db_cell(r, i, 9) : "");
+	snprintf(g->started, sizeof g->started, "%s", db_cell(r, i, 10));
 }
 
 int scriptstate_ranges(struct db *db, const char *schema, const char *name, struct script_range **list, size_t *n,
@@ -205,7 +223,7 @@ int scriptstate_ranges(struct db *db, const char *schema, const char *name, stru
 
 	*list = NULL;
 	*n = 0;
-	if (run_on(db, "SELECT number, upto, line, sha256, state, last_id, replay, row_count, warnings FROM ", schema,
+	if (run_on(db, "SELECT number, upto, line, sha256, state, last_id, replay, row_count, warnings, looked, started FROM ", schema,
 		   "maintkit_statement", "WHERE script = ? ORDER BY number", v, 1, &r, err) < 0)
 		return -1;
 	*list = xcalloc(r.rows ? r.rows : 1, sizeof **list);
@@ -239,16 +257,17 @@ void scriptstate_format(struct buf *sql, const char *schema, const char *name, c
 	if (db_quote_name(&quoted, schema, NULL) < 0)
 		buf_adds(&quoted, "``");	/* the server will say what it thinks of that */
 	buf_addf(sql, "INSERT INTO %s.maintkit_statement (script, number, upto, line, sha256, state, started, done,"
-		 " row_count, warnings, last_id, replay) VALUES ", quoted.p);
+		 " row_count, warnings, last_id, looked, replay) VALUES ", quoted.p);
 	for (size_t i = 0; i < n; i++) {
 		const struct script_range *g = &list[i];
 
 		buf_adds(sql, i ? ",(" : "(");
 		hex(sql, name);
 		/* A later session has to begin where this one ends. */
-		buf_addf(sql, ",%lld,%lld,%lld,'%s','%s',NOW(),%s,%lld,%u,%s,", (long long)g->from, (long long)g->upto,
+		buf_addf(sql, ",%lld,%lld,%lld,'%s','%s',NOW(),%s,%lld,%u,%s,%s%s%s,", (long long)g->from, (long long)g->upto,
 			 (long long)g->line, g->sha256, g->done ? "done" : "intended", g->done ? "NOW()" : "NULL",
-			 (long long)g->rows, g->warnings, i + 1 == n ? "LAST_INSERT_ID()" : "0");
+			 (long long)g->rows, g->warnings, i + 1 == n ? "LAST_INSERT_ID()" : "0",
+			 *g->looked ? "'" : "", *g->looked ? g->looked : "NULL", *g->looked ? "'" : "");
 		if (g->replay && *g->replay)
 			hex(sql, g->replay);
 		else
@@ -297,6 +316,27 @@ int scriptstate_counters(struct db *db, const char *schema, const char *name, st
 	return run_on(db, "SELECT tbl, value FROM ", schema, "maintkit_counter", "WHERE script = ?", v, 1, rows, err);
 }
 
+int scriptstate_beyond(struct db *db, const char *schema, const char *name, int64_t *number, struct err *err)
+{
+	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
+	struct db_value v[] = { DBV_STR(name) };
+
+	if (run_on(db, "SELECT beyond FROM ", schema, "maintkit_script", "WHERE name = ?", v, 1, &r, err) < 0)
+		return -1;
+	*number = r.rows && db_cell(&r, 0, 0) ? strtoll(db_cell(&r, 0, 0), NULL, 10) : 0;
+	return 0;
+}
+
+void scriptstate_format_beyond(struct buf *sql, const char *schema, const char *name, int64_t number)
+{
+	AUTO_BUF quoted = BUF_INIT;
+
+	if (db_quote_name(&quoted, schema, NULL) < 0)
+		buf_adds(&quoted, "``");
+	buf_addf(sql, "UPDATE %s.maintkit_script SET beyond = NULLIF(%lld, 0) WHERE name = ", quoted.p, (long long)number);
+	hex(sql, name);
+}
+
 int scriptstate_settle(struct db *db, const char *schema, const char *name, int64_t number, bool done,
 		       struct err *err)
 {
@@ -304,7 +344,7 @@ int scriptstate_settle(struct db *db, const char *schema, const char *name, int6
 
 	if (done)
 		return run_on(db, "UPDATE ", schema, "maintkit_statement",
-			      "SET state = 'done', done = NOW() WHERE script = ? AND number = ?", v, 2, NULL, err);
+			      "SET state = 'done', done = NOW(), replay = '' WHERE script = ? AND number = ?", v, 2, NULL, err);
 	return run_on(db, "DELETE FROM ", schema, "maintkit_statement",
 		      "WHERE script = ? AND number = ? AND state = 'intended'", v, 2, NULL, err);
 }

@@ -7,8 +7,12 @@
  * maintkit_statement has one row for a run of consecutive statements
  * `number`..`upto` that were committed together: sha256 over their texts (each
  * followed by a NUL byte), state "intended" (at most one, the last) or "done",
- * rows, warnings, LAST_INSERT_ID() as it was behind them (last row of a commit), and the SQL that brings user variables
- * back in a new session. Statements are numbered from 1 in the order they are run.
+ * rows, warnings, LAST_INSERT_ID() as it was behind them (last row of a commit), and the SQL that makes a new session what
+ * this one was ("": a person said that it was done, or its traces did, so nobody knows). `looked`, of an intended one: SHA-256 of
+ * the table's definition in front of it. Statements are numbered from 1 in the order they are run.
+ *
+ * `beyond` of maintkit_script: this statement changes what the transaction that it stands in would not undo, and
+ * that transaction has not been committed.
  *
  * maintkit_counter remembers, while a script is unfinished, the AUTO_INCREMENT
  * counters of tables that it inserts into. A rolled back transaction does not
@@ -37,6 +41,8 @@ struct script_range {
 	bool done;
 	char sha256[65];
 	char *replay;		/* or NULL */
+	char looked[65];	/* or "" */
+	char started[20];	/* "2026-11-22 17:31:40", the server's time; as read */
 };
 
 /* Make the tables when they are missing. */
@@ -68,6 +74,9 @@ void scriptstate_format_counters(struct buf *sql, const char *schema, const char
 void scriptstate_format_uncount(struct buf *sql, const char *schema, const char *name, const char *table);
 /* Rows of table name and counter. */
 int scriptstate_counters(struct db *db, const char *schema, const char *name, struct db_rows *rows, struct err *err) MUST_CHECK;
+/* The statement that went beyond its transaction, 0: none; and append the statement that stores it. */
+int scriptstate_beyond(struct db *db, const char *schema, const char *name, int64_t *number, struct err *err) MUST_CHECK;
+void scriptstate_format_beyond(struct buf *sql, const char *schema, const char *name, int64_t number);
 /* The ambiguous statement is settled: done, or never begun (its row goes). */
 int scriptstate_settle(struct db *db, const char *schema, const char *name, int64_t number, bool done,
 		       struct err *err) MUST_CHECK;

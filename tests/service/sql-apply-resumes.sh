@@ -124,8 +124,11 @@ await "the second insert into MyISAM to be under way" "SELECT COUNT(*) FROM info
 { kill -KILL $pid; wait $pid; } 2>/dev/null
 # The server is still at work for the dead one, and holds the lock so long: the next run waits for that.
 rc_is 2 "an insert into MyISAM that was cut off: a person must look" sql apply /usr/share/demo/sql/isam.sql
-like "$err" "isam.sql:2:1: statement 2 of script 'isam' \(INSERT\) was begun by a run that was cut off" "told which"
-like "$err" "sql repair isam --done 2 .* or --redo 2" "and how to say so"
+like "$err" "isam.sql:2:1: statement 2 of script 'isam' \(INSERT\) was begun at [0-9: -]+ by a run that was cut off" "told which"
+like "$err" "statement 2: INSERT INTO m SELECT 2" "its first line"
+like "$err" "mariadb demo_db -e 'SELECT \* FROM .m.'" "a query that shows it"
+like "$err" "it was done, wholly: maintkit -p demo sql repair isam --done 2" "and how to say so"
+like "$err" "it was not, or you have taken it back: maintkit -p demo sql repair isam --redo 2" "either way"
 rc_is 2 "repair of another statement" sql repair isam --done 3
 if [ "$(q 'SELECT COUNT(*) FROM m WHERE a = 2')" = 1 ]; then rc_is 0 "repair --done" sql repair isam --done 2
 else rc_is 0 "repair --redo" sql repair isam --redo 2; fi

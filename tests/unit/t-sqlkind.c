@@ -87,6 +87,24 @@ static void classes(void **state)
 	is("TRUNCATE t", "ddl r");
 }
 
+static bool asks(const char *sql)
+{
+	CLEANUP(sql_kind_release) struct sql_kind k = SQL_KIND_INIT;
+
+	sql_kind_of(&k, sql, strlen(sql), false, false, false);
+	return k.wants_row_count;
+}
+
+static void asking_back(void **state)
+{
+	(void)state;
+	assert_true(asks("INSERT INTO t SELECT row_count()"));
+	assert_true(asks("SHOW WARNINGS"));
+	assert_true(asks("SET @a = @@warning_count"));
+	assert_false(asks("INSERT INTO t VALUES ('ROW_COUNT() and WARNINGS')"));
+	assert_false(asks("INSERT INTO `warnings_t` VALUES (1) /* FOUND_ROWS() */"));
+}
+
 static void creating(void **state)
 {
 	(void)state;
@@ -114,6 +132,10 @@ static void altering(void **state)
 	is("ALTER TABLE t ADD CONSTRAINT p PRIMARY KEY (a)", "ddl +index t.PRIMARY");
 	is("ALTER TABLE t DROP a, DROP INDEX i, DROP PRIMARY KEY, DROP FOREIGN KEY f",
 	   "ddl -column t.a -index t.i -index t.PRIMARY -constraint t.f");
+	is("ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (b), ADD c int", "ddl -index t.PRIMARY? +index t.PRIMARY? +column t.c");
+	is("ALTER TABLE t CHANGE a b int, CHANGE b a int", "ddl +column t.b? -column t.a? +column t.a? -column t.b?");
+	is("ALTER TABLE t CHANGE COLUMN IF EXISTS a b int", "ddl +column t.b? -column t.a?");
+	is("ALTER TABLE t ADD a int, RENAME TO u", "ddl +column t.a? -table t +table u");
 	is("ALTER TABLE t MODIFY a varchar(5), ENGINE=InnoDB", "ddl r +column t.a?");
 	is("ALTER TABLE t CHANGE a b int, CHANGE c C text", "ddl +column t.b -column t.a +column t.C?");
 	is("ALTER TABLE t RENAME TO u", "ddl -table t +table u");
@@ -187,7 +209,7 @@ static void password_hash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(classes), cmocka_unit_test(creating), cmocka_unit_test(altering),
+		cmocka_unit_test(classes), cmocka_unit_test(asking_back), cmocka_unit_test(creating), cmocka_unit_test(altering),
 		cmocka_unit_test(columns), cmocka_unit_test(password_hash),
 	};
 
