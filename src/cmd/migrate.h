@@ -148,6 +148,12 @@ static inline struct migrate_value migrate_cell(const struct db_rows *r, size_t 
 bool migrate_has(struct migrate *m, int table, const char *column);
 /* Append "CAST(ALIAS.COLUMN AS BINARY)", converted to UTF-8 if it is another character set. */
 void migrate_sql_text(struct migrate *m, int table, const char *alias, const char *column, struct buf *sql);
+/* Append the text expression so that it can be compared with the column, by the column's rules and index: two columns of
+ * one character set and different collations cannot be compared as they are. */
+void migrate_sql_as(struct migrate *m, int table, const char *column, const char *expression, struct buf *sql);
+/* Append " AND ..." that the text of a column of the same table (ALIAS x) can be said in the character set of `column`;
+ * nothing where that is so anyway. For a SELECT: in a statement that writes, the test is the server's error. */
+void migrate_sql_sayable(struct migrate *m, int table, const char *column, const char *from, struct buf *sql);
 /* Does UTF-8 text fit the column? MIGRATE_LONG: more characters than *max. */
 enum migrate_fit { MIGRATE_FITS, MIGRATE_LONG, MIGRATE_UNREPRESENTABLE /* not in its character set */, MIGRATE_INVALID /* no UTF-8 */ };
 enum migrate_fit migrate_fit(struct migrate *m, int table, int column, const char *text, size_t len, size_t *max);

@@ -33,11 +33,14 @@ static void add_text(struct migrate *m, int table, const char *alias, const char
 	migrate_sql_text(m, table, alias, column, sql);
 }
 
+/* Lower case by the rules of text, also where the column is kept as bytes. */
+#define LOWERED(column) "LOWER(CONVERT(" column " USING utf8mb4))"
+
 static int read_rels(struct migrate *m, const struct db_value range[2], struct db_rows *out, struct err *err)
 {
 	AUTO_BUF sql = BUF_INIT;
 
-	buf_adds(&sql, "SELECT r.id, r.demographic_no, CAST(r.relation_demographic_no AS CHAR), LOWER(r.relation)");
+	buf_adds(&sql, "SELECT r.id, r.demographic_no, CAST(r.relation_demographic_no AS CHAR), " LOWERED("r.relation"));
 	add_text(m, T_REL, "r", "relation", &sql);
 	/* through the clock and back: a time that a change of the clock skipped becomes one that exists */
 	buf_adds(&sql, ", r.facility_id, FROM_UNIXTIME(NULLIF(UNIX_TIMESTAMP(r.creation_date), 0)), r.creation_date IS NOT NULL");
@@ -57,7 +60,7 @@ static int read_contacts(struct migrate *m, const struct db_value range[2], cons
 
 	buf_adds(&sql, "SELECT d.id, d.demographicNo");
 	add_text(m, T_CONTACT, "d", "contactId", &sql);
-	buf_adds(&sql, ", LOWER(d.role)");
+	buf_adds(&sql, ", " LOWERED("d.role"));
 	add_text(m, T_CONTACT, "d", "role", &sql);
 	buf_addf(&sql, ", d.deleted, d.active, TIME(d.updateDate) = 0, d.facilityId, d.category, UNIX_TIMESTAMP(d.updateDate)"
 		 " FROM DemographicContact d WHERE d.type = 1 AND d.demographicNo > ? AND d.demographicNo <= ?"

@@ -53,6 +53,29 @@ static int load_log(struct contacts *c, struct migrate *m, struct err *err)
 	return 0;
 }
 
+#define AFTER_LAST_DONE "r.run_id > (SELECT COALESCE(MAX(d.run_id), 0) FROM maintkit_run d WHERE d.migration = 'contacts' AND d.state = 'done')"
+
+/* Without their undo rows, contacts that undo retired would look as if a person had deleted them, and stay deleted. */
+static int all_retired_known(struct migrate *m, struct err *err)
+{
+	struct db_value v[] = { DBV_INT(T_CONTACT) };
+	int64_t inserted, known = 0;
+
+	if (db_get_int(m->db, "SELECT COALESCE(SUM(inserted), 0) FROM maintkit_run r WHERE migration = 'contacts' AND state = 'undone' AND "
+		       AFTER_LAST_DONE, NULL, 0, &inserted, err) < 0)
+		return -1;
+	if (inserted && db_has_table(m->db, "maintkit_undo", NULL) &&
+	    db_get_int(m->db, "SELECT COUNT(*) FROM maintkit_run r JOIN maintkit_undo u ON u.run_id = r.run_id WHERE r.migration = 'contacts'"
+		       " AND r.state = 'undone' AND u.tab = ? AND u.col = 0 AND " AFTER_LAST_DONE, v, 1, &known, err) < 0)
+		return -1;
+	if (known >= inserted)
+		return 0;
+	err_set(err, ERR_FAIL, "of %" PRId64 " contacts that an undo retired, 'maintkit_undo' knows %" PRId64 ": the others would be taken for"
+		" contacts that a person has deleted", inserted, known);
+	err_hint(err, "put the table back from a backup made since");
+	return -1;
+}
+
 /* What an earlier run of ours inserted and its undo retired, unless a run after that has been to the end:
  * that one brought back what was to come back. */
 static int load_retired(struct contacts *c, struct migrate *m, struct err *err)
@@ -60,11 +83,15 @@ static int load_retired(struct contacts *c, struct migrate *m, struct err *err)
 	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
 	struct db_value v[] = { DBV_INT(T_CONTACT) };
 
-	if (!db_has_table(m->db, "maintkit_undo", NULL) || !db_has_table(m->db, "maintkit_run", NULL))
+	if (!db_has_table(m->db, "maintkit_run", NULL))
+		return 0;
+	if (all_retired_known(m, err) < 0)
+		return -1;
+	if (!db_has_table(m->db, "maintkit_undo", NULL))
 		return 0;
 	if (db_run(m->db, "SELECT u.pk, CAST(u.old AS CHAR) FROM maintkit_run r JOIN maintkit_undo u ON u.run_id = r.run_id"
-		   " WHERE r.migration = 'contacts' AND r.state = 'undone' AND u.tab = ? AND u.col = 0 AND u.kept = 2 AND r.run_id >"
-		   " (SELECT COALESCE(MAX(d.run_id), 0) FROM maintkit_run d WHERE d.migration = 'contacts' AND d.state = 'done')", v, 1, &r, err) < 0)
+		   " WHERE r.migration = 'contacts' AND r.state = 'undone' AND u.tab = ? AND u.col = 0 AND u.kept = 2 AND " AFTER_LAST_DONE,
+		   v, 1, &r, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r.rows; i++)
 		if (db_cell(&r, i, 1))

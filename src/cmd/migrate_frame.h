@@ -179,6 +179,8 @@ void migrate_disconnect(struct migrate *m);
 /* ---- migrate_policy.c ---- */
 /* Is the web application stopped, or --online given? ERR_POLICY: no. */
 int migrate_policy_quiet(struct migrate *m, struct err *err) MUST_CHECK;
+/* Does the server take changes at all? ERR_BACKEND: not now. */
+int migrate_policy_writable(struct migrate *m, struct err *err) MUST_CHECK;
 /* Is there a backup to fall back to? Sets m->store->backup, unless it is set already. ERR_POLICY: no. */
 int migrate_policy_backup(struct migrate *m, struct err *err) MUST_CHECK;
 /* The newest one that an upgrade made of this database for itself, young enough, verified or not; to be freed.

@@ -78,6 +78,23 @@ int migrate_policy_quiet(struct migrate *m, struct err *err)
 	return n ? running(what, err) : 0;
 }
 
+/* A replica, a server that is being rescued. An administrator's account could write to the first; the one
+ * that does the work could not, and should not. */
+int migrate_policy_writable(struct migrate *m, struct err *err)
+{
+	int64_t innodb, all;
+
+	/* ON and OFF from MariaDB 12 on, 1 and 0 before */
+	if (db_get_int(m->db, "SELECT @@innodb_read_only", NULL, 0, &innodb, err) < 0 ||
+	    db_get_int(m->db, "SELECT NOT @@read_only IN ('0', 'OFF')", NULL, 0, &all, err) < 0)
+		return -1;
+	if (!innodb && !all)
+		return 0;
+	err_set(err, ERR_BACKEND, "the database server takes no changes now (%s)", innodb ? "innodb_read_only" : "read_only");
+	err_hint(err, "let it take them, then run the same command again; a replica must not be migrated, its primary is");
+	return -1;
+}
+
 /* ---- the backup ---- */
 
 static char *info_value(const struct buf *info, const char *key)
@@ -285,6 +302,8 @@ int migrate_policy_program(struct migrate *m, const char *name, const struct str
 			strv_addf(&env, "%s=%s", passed[i], getenv(passed[i]));
 	strv_add(&args, program);
 	strv_addf(&args, "--package=%s", m->t->package);
+	if (!log_shows(LOG_INFO_LEVEL))
+		strv_add(&args, "--quiet");
 	if (root_is_foreign(&m->t->root))
 		strv_addf(&args, "--root=%s", m->t->root.prefix);
 	if (m->t->profile_file) {

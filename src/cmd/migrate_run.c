@@ -416,7 +416,7 @@ static int start_run(struct migrate *m, const char *options, struct err *err)
 {
 	int found;
 
-	if (migrate_store_whole(m->db, err) < 0 || migrate_store_create(m->db, err) < 0 || interrupted_undo(m, err) < 0 || (found = migrate_store_resume(m, err)) < 0)
+	if (migrate_policy_writable(m, err) < 0 || migrate_store_whole(m->db, err) < 0 || migrate_store_create(m->db, err) < 0 || interrupted_undo(m, err) < 0 || (found = migrate_store_resume(m, err)) < 0)
 		return -1;
 	if (found && check_same_options(m, options, err) < 0)
 		return -1;
@@ -464,8 +464,14 @@ int migrate_run(struct migrate *m, struct err *err)
 	}
 	if (m->need.warning.len)
 		log_warn("%s", m->need.warning.p);
-	if (preflight(m, err) < 0 || start_run(m, options.p, err) < 0 || begin_walk_end(m, err) < 0)
+	if (preflight(m, err) < 0 || start_run(m, options.p, err) < 0)
 		return -1;
+	if (begin_walk_end(m, err) < 0) {
+		if (err->kind == ERR_FAIL)
+			err_hint(err, "when that is mended, the same command goes on behind what is done (%" PRId64 " cells, %" PRId64
+				 " new rows), and 'migrate undo %s' takes that back", m->store->cells, m->store->inserted, m->what->name);
+		return -1;
+	}
 	if (print_report(m, "done", err) < 0)
 		return -1;
 	if (migrate_ledger_wrong(m->ledger))

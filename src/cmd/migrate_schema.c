@@ -251,6 +251,16 @@ void migrate_sql_text(struct migrate *m, int table, const char *alias, const cha
 	buf_adds(sql, convert ? " USING utf8mb4) AS BINARY)" : " AS BINARY)");
 }
 
+void migrate_sql_as(struct migrate *m, int table, const char *column, const char *expression, struct buf *sql)
+{
+	const struct migrate_column *c = migrate_schema_column(&m->store->seen[table], column);
+
+	if (c && c->charset)
+		buf_addf(sql, "CONVERT(%s USING %s) COLLATE %s", expression, c->charset, c->collation);
+	else
+		buf_adds(sql, expression);
+}
+
 void migrate_sql_raw(const char *alias, const struct migrate_column *c, struct buf *sql)
 {
 	/* A number or a date becomes text first: its own bytes would depend on the type. */
@@ -266,6 +276,17 @@ static bool same_charset(const char *a, const char *b)
 {
 	return strcmp(a, b) == 0 ||
 	       ((!strcmp(a, "utf8") || !strcmp(a, "utf8mb3")) && (!strcmp(b, "utf8") || !strcmp(b, "utf8mb3")));
+}
+
+void migrate_sql_sayable(struct migrate *m, int table, const char *column, const char *from, struct buf *sql)
+{
+	const struct migrate_column *to = migrate_schema_column(&m->store->seen[table], column);
+	const struct migrate_column *c = migrate_schema_column(&m->store->seen[table], from);
+
+	if (!to->charset || !c->charset || strcmp(to->charset, "utf8mb4") == 0 || same_charset(to->charset, c->charset))
+		return;
+	buf_addf(sql, " AND CAST(CONVERT(CONVERT(x.%s USING %s) USING utf8mb4) AS BINARY) = CAST(CONVERT(x.%s USING utf8mb4) AS BINARY)",
+		 from, to->charset, from);
 }
 
 void migrate_sql_unraw(const char *expression, const struct migrate_column *c, const char *from, struct buf *sql)

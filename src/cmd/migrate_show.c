@@ -57,6 +57,14 @@ static int look(struct view *v, struct tool *t, const char *name, struct err *er
 			return -1;
 		}
 		buf_addf(&v->m.need.warning, "%sa run would be refused now: %s", v->m.need.warning.len ? "; " : "", why.text);
+		err_clear(&why);
+	}
+	if (v->m.what->stages && migrate_store_whole(v->m.db, &why) < 0) {
+		if (why.kind == ERR_BACKEND) {
+			*err = why;
+			return -1;
+		}
+		buf_addf(&v->m.need.warning, "%s%s", v->m.need.warning.len ? "; " : "", why.text);
 	}
 	if (has_run(v, "running"))
 		v->state = "interrupted";

@@ -100,6 +100,8 @@ static int verify(struct migrate *m, struct err *err)
 		return err_set(err, ERR_USAGE, "'%s' is detection only", m->what->name);
 	if (migrate_schema_check(m, err) < 0)
 		return -1;
+	if (migrate_store_whole(m->db, err) < 0)
+		return -1;
 	if (db_has_table(m->db, "maintkit_run", NULL) && list_runs(m, "'done'", &r, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r.rows; i++)
@@ -356,6 +358,19 @@ static int print_kept(struct migrate *m, const struct past *p, struct buf *out, 
 	return 0;
 }
 
+/* All runs, before the first one is touched: it is all of them or none. */
+static int each_past(struct migrate *m, const struct db_rows *r, int (*check)(struct migrate *m, struct past *p, struct err *err),
+		     struct err *err)
+{
+	for (size_t i = 0; i < r->rows; i++) {
+		CLEANUP(migrate_past_release) struct past p = { 0 };
+
+		if (migrate_past_read(m, strtoll(db_cell(r, i, 0), NULL, 10), &p, err) < 0 || check(m, &p, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int dry_undo(struct migrate *m, const struct db_rows *r, struct err *err)
 {
 	AUTO_BUF out = BUF_INIT;
@@ -363,6 +378,8 @@ static int dry_undo(struct migrate *m, const struct db_rows *r, struct err *err)
 	for (size_t i = 0; i < r->rows; i++)
 		if (verify_past(m, strtoll(db_cell(r, i, 0), NULL, 10), err) < 0)
 			return -1;
+	if (each_past(m, r, migrate_past_tables, err) < 0 || each_past(m, r, migrate_past_whole, err) < 0)
+		return -1;
 	buf_addf(&out, "would undo %zu run%s\n", r->rows, r->rows == 1 ? "" : "s");
 	migrate_ledger_text(m->ledger, &out);
 	return tool_print(&out, err);
@@ -373,7 +390,7 @@ static int report(struct migrate *m, const struct db_rows *r, int64_t restored, 
 	AUTO_BUF out = BUF_INIT;
 	struct json j = { .out = &out };
 
-	log_info("'%s' is undone: %" PRId64 " changes taken back, %" PRId64 " left because they were edited since", m->what->name, restored, kept);
+	log_info("'%s' is undone: %" PRId64 " changes taken back, %" PRId64 " left because they were edited or deleted since", m->what->name, restored, kept);
 	if (kept && !migrate_opts.csv)
 		log_info("all of those: maintkit -p %s migrate undo %s --csv FILE", m->t->package, m->what->name);
 	if (!m->t->json)
@@ -405,19 +422,6 @@ static int list_left(struct migrate *m, struct err *err)
 	return migrate_csv_close(&m->store->csv, err);
 }
 
-/* All runs, before the first one is touched: it is all of them or none. */
-static int each_past(struct migrate *m, const struct db_rows *r, int (*check)(struct migrate *m, struct past *p, struct err *err),
-		     struct err *err)
-{
-	for (size_t i = 0; i < r->rows; i++) {
-		CLEANUP(migrate_past_release) struct past p = { 0 };
-
-		if (migrate_past_read(m, strtoll(db_cell(r, i, 0), NULL, 10), &p, err) < 0 || check(m, &p, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int undo(struct migrate *m, struct err *err)
 {
 	CLEANUP(db_rows_release) struct db_rows r = DB_ROWS_INIT;
@@ -442,15 +446,18 @@ static int undo(struct migrate *m, struct err *err)
 		return -1;
 	for (size_t i = 0; i < m->store->notes.n; i++)
 		log_warn("%s", m->store->notes.v[i]);
-	if (migrate_policy_quiet(m, err) < 0 || migrate_store_create(m->db, err) < 0 || migrate_connect_own(m, err) < 0 ||
+	if (migrate_policy_writable(m, err) < 0 || migrate_policy_quiet(m, err) < 0 || migrate_store_create(m->db, err) < 0 || migrate_connect_own(m, err) < 0 ||
 	    list_runs(m, "'running', 'done', 'undoing'", &r, err) < 0 || each_past(m, &r, migrate_past_whole, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r.rows; i++) {
 		CLEANUP(migrate_past_release) struct past p = { 0 };
 
 		if (migrate_past_read(m, strtoll(db_cell(&r, i, 0), NULL, 10), &p, err) < 0 || undo_run(m, &r, i, &p, err) < 0 ||
-		    print_kept(m, &p, &list, err) < 0)
+		    print_kept(m, &p, &list, err) < 0) {
+			if (err->kind == ERR_FAIL)
+				err_hint(err, "when that is mended, the same command goes on");
 			return -1;
+		}
 		restored += p.restored;
 		kept += p.kept;
 	}

@@ -90,6 +90,9 @@ static int is_due(struct migrate *m, enum past *past, struct err *err)
 		log_info("'%s' has been run, or undone, before; it is not run by itself again", m->what->name);
 		return 0;
 	}
+	/* A database without the table that is walked has nothing to migrate, whatever else it lacks. */
+	if (!m->store->seen[m->what->stages[0].table].there)
+		return 0;
 	if (migrate_schema_check(m, err) < 0 || m->what->look(m, err) < 0)
 		return -1;
 	buf_reset(&m->need.evidence);

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 #include <time.h>
+#include "../base/script.h"
 #include "status.h"
 
 #define KEY_DAYS 30		/* warn so long before a key or certificate ends */
@@ -170,7 +171,7 @@ static void judge_guard(const struct tool *t UNUSED, const char *json, struct fi
 	}
 }
 
-static void judge_pending(const struct tool *t UNUSED, const char *json, struct finding *f)
+static void judge_pending(const struct tool *t, const char *json, struct finding *f)
 {
 	AUTO_STRV steps = STRV_INIT;
 
@@ -183,7 +184,11 @@ static void judge_pending(const struct tool *t UNUSED, const char *json, struct 
 
 	buf_addf(&f->text, "%zu step%s wait%s, first '%s': %s", steps.n, steps.n == 1 ? "" : "s",
 		 steps.n == 1 ? "s" : "", step ? step : "?", reason ? reason : "?");
-	say(f, LEVEL_WRONG, "pending run");
+	/* In an image they are where they belong: the first boot does them. */
+	if (script_is_booted(&t->root, NULL))
+		say(f, LEVEL_WRONG, "pending run");
+	else
+		f->level = LEVEL_NOTE;
 }
 
 /* Seconds since 1970; -1: no time. */

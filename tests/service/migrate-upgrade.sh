@@ -132,4 +132,25 @@ kill $sleeper; wait $sleeper 2>/dev/null
 for _ in $(seq 100); do [ "$(mariadb_sql "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'demo'")" = 0 ] && break; sleep 0.1; done
 ok "then" later
 is "$(contacts)" 2 "it is done"
+
+# In an image, upgraded before it was ever booted: the step waits; the first boot finds nothing to do.
+image() { env -u MAINTKIT_ASSUME_BOOTED "$BIN/maintkit-$1" --root "$R" -p demo "${@:2}"; }
+for sql in "DELETE FROM relationships" "DROP TABLE relationships"; do
+	world
+	q "$sql"
+	run image migrate run contacts --for-upgrade --from 15-88~844 --defer schema
+	is "$rc $out" "0 " "$sql, in an image: the script goes on"
+	run image status
+	like "$out" "note +pending +1 step waits, first 'migrate run --for-upgrade" "... status tells of the step"
+	unlike "$out" "wrong +pending" "... without alarm"
+	run image status --check
+	unlike "$out" "pending" "... nor is it one for monitoring"
+	run later
+	is "$rc $out $err" "0  " "... at the first boot it ends, and says nothing"
+	is "$(pending list)" "" "... and is taken off"
+	is "$(q "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'demo_db' AND table_name LIKE 'maintkit\_%'")" 0 "... nothing was begun"
+done
+world
+upgrade 19-97~3743
+is "$(pending list)" "" "from a version that has it: no step at all"
 done_testing
