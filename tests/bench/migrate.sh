@@ -43,40 +43,37 @@ roster_data() {
 	   INSERT INTO demographicArchive (demographic_no, last_name, first_name, sex, roster_status, provider_no, address, city)
 		SELECT 1 + n % $PATIENTS, CONCAT('Last', n), 'First', 'F', ELT(1 + n % 5, 'RO', 'RO', 'RO', 'TE', 'NR'), 100000 + n % 20, '12 Main Street', 'Hamilton' FROM numbers WHERE n <= $ARCHIVE"
 }
-# Each side ROUNDS times, in turn; the best counts.
-best() { [ -n "${!1:-}" ] && awk "BEGIN { exit !(${!1} <= $2) }" || printf -v "$1" %s "$2"; }
-settle() { sync; sleep 1; }
-for ((i = 0; i < rounds; i++)); do
-	roster_data; settle
-	read -r rt _ < <(raw "UPDATE demographicArchive a JOIN demographic d ON d.demographic_no = a.demographic_no SET a.roster_enrolled_to = a.provider_no WHERE CAST(a.roster_status AS BINARY) IN ('RO','TE') AND LENGTH(a.provider_no) > 0 AND (a.roster_enrolled_to IS NULL OR LENGTH(a.roster_enrolled_to) = 0);" \
-		"UPDATE demographic SET roster_enrolled_to = provider_no WHERE CAST(roster_status AS BINARY) IN ('RO','TE') AND LENGTH(provider_no) > 0 AND (roster_enrolled_to IS NULL OR LENGTH(roster_enrolled_to) = 0);" \
-		"UPDATE demographic SET roster_termination_reason = '33' WHERE CAST(roster_status AS BINARY) IN ('TE') AND (roster_termination_reason IS NULL OR LENGTH(roster_termination_reason) = 0);")
-	best plain "$rt"
-	roster_data; settle
-	read -r t m < <(ours run roster --without-backup bench)
-	best mine "$t"
-done
-tell "roster, $PATIENTS patients and $ARCHIVE former states" "$mine" "$m" "$plain"
-ok "roster: not above 1.5 of the UPDATEs" awk "BEGIN { exit !($mine <= 1.5 * $plain) }"
-unset plain mine
-
 names_data() {
 	fresh
 	q "INSERT INTO demographic (demographic_no, last_name, first_name, sex, lastUpdateDate, middleNames, address, city)
 		SELECT n, CONCAT('Last', n), ELT(1 + n % 4, 'Susan', 'Susan Ellen', 'Robert', 'Renée Zoë'), 'F', '2001-02-03', NULL, '12 Main Street', 'Hamilton' FROM numbers WHERE n <= $NAMES"
 }
-for ((i = 0; i < rounds; i++)); do
-	names_data; settle
-	read -r rt _ < <(raw "UPDATE demographic SET first_name = TRIM(first_name);" \
-		"UPDATE demographic SET middleNames = SUBSTRING_INDEX(first_name, ' ', -(LENGTH(first_name) - LENGTH(REPLACE(first_name, ' ', '')))) WHERE middleNames IS NULL OR middleNames = '';" \
-		"UPDATE demographic SET first_name = SUBSTRING_INDEX(first_name, ' ', 1);")
-	best plain "$rt"
-	names_data; settle
-	read -r t m < <(ours run middle-names --without-backup bench)
-	best mine "$t"
-done
+settle() { sync; sleep 1; }
+# MIGRATION DATA WHAT SQL...: each side ROUNDS times, in turn; the best counts.
+sides() {
+	local name=$1 data=$2 what=$3 plain='' mine='' t m i
+	shift 3
+	for ((i = 0; i < rounds; i++)); do
+		$data; settle
+		read -r t _ < <(raw "$@")
+		best plain "$t"
+		$data; settle
+		read -r t m < <(ours run "$name" --without-backup bench)
+		best mine "$t"
+	done
+	tell "$name, $what" "$mine" "$m" "$plain"
+	ok "$name: not above 1.5 of the UPDATEs" awk "BEGIN { exit !($mine <= 1.5 * $plain) }"
+}
+best() { [ -n "${!1:-}" ] && awk "BEGIN { exit !(${!1} <= $2) }" || printf -v "$1" %s "$2"; }
+
+sides roster roster_data "$PATIENTS patients and $ARCHIVE former states" \
+	"UPDATE demographicArchive a JOIN demographic d ON d.demographic_no = a.demographic_no SET a.roster_enrolled_to = a.provider_no WHERE CAST(a.roster_status AS BINARY) IN ('RO','TE') AND LENGTH(a.provider_no) > 0 AND (a.roster_enrolled_to IS NULL OR LENGTH(a.roster_enrolled_to) = 0);" \
+	"UPDATE demographic SET roster_enrolled_to = provider_no WHERE CAST(roster_status AS BINARY) IN ('RO','TE') AND LENGTH(provider_no) > 0 AND (roster_enrolled_to IS NULL OR LENGTH(roster_enrolled_to) = 0);" \
+	"UPDATE demographic SET roster_termination_reason = '33' WHERE CAST(roster_status AS BINARY) IN ('TE') AND (roster_termination_reason IS NULL OR LENGTH(roster_termination_reason) = 0);"
+sides middle-names names_data "$NAMES patients" \
+	"UPDATE demographic SET first_name = TRIM(first_name);" \
+	"UPDATE demographic SET middleNames = SUBSTRING_INDEX(first_name, ' ', -(LENGTH(first_name) - LENGTH(REPLACE(first_name, ' ', '')))) WHERE middleNames IS NULL OR middleNames = '';" \
+	"UPDATE demographic SET first_name = SUBSTRING_INDEX(first_name, ' ', 1);"
 read -r ut um < <(ours undo middle-names)
-tell "middle-names, $NAMES patients" "$mine" "$m" "$plain"
-ok "middle names: not above 1.5 of the UPDATEs" awk "BEGIN { exit !($mine <= 1.5 * $plain) }"
 note "its undo: $ut s and $um MiB"
 done_testing
