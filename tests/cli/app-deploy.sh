@@ -96,7 +96,7 @@ rc_is 2 'a pair and self-signed' app certificate --cert "$T/x" --key "$T/y" --se
 rc_is 2 'files that are not there' app certificate --cert "$T/x" --key "$T/y"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=own -keyout "$T/k" -out "$T/c" -days 5 2>/dev/null
 openssl ec -aes128 -passout pass:secret -in "$T/k" -out "$T/k.enc" 2>/dev/null
-rc_is 2 'an encrypted key asks nobody' timeout 20 "$BIN/maintkit-app" -p oscar-emr --root "$R" certificate --cert "$T/c" --key "$T/k.enc"
+rc_is 2 'an encrypted key asks nobody' timeout 120 "$BIN/maintkit-app" -p oscar-emr --root "$R" certificate --cert "$T/c" --key "$T/k.enc"
 ln -s c "$T/c.link"
 ok 'a pair is taken over, by links too (certbot has links)' app certificate --cert "$T/c.link" --key "$T/k"
 run app status --json

@@ -11,7 +11,7 @@ asked() { # VERSION: how config, told that this one was configured before, asks;
 	rm -f "$T"/*.dat*
 	echo "X_LOADTEMPLATEFILE $T/templates oscar-emr" | debconf-communicate -fnoninteractive oscar-emr >"$T/said" || cat "$T/said"
 	[ -z "${2:-}" ] || echo "oscar-emr oscar-emr/migrate-contacts boolean $2" | debconf-set-selections
-	DEBCONF_DEBUG=developer timeout 60 debconf -fnoninteractive -ooscar-emr sh "$TOP/debian/oscar-emr.config" configure "$1" </dev/null >"$T/log" 2>&1 ||
+	DEBCONF_DEBUG=developer timeout 240 debconf -fnoninteractive -ooscar-emr sh "$TOP/debian/oscar-emr.config" configure "$1" </dev/null >"$T/log" 2>&1 ||
 		{ echo "failed: $(tail -n 3 "$T/log")"; return; }
 	grep -io 'input [a-z]* oscar-emr/migrate-contacts' "$T/log"
 	echo "GET oscar-emr/migrate-contacts" | debconf-communicate -fnoninteractive oscar-emr

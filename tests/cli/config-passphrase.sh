@@ -28,7 +28,7 @@ fresh() {
 	X
 }
 answer() { # ANSWER...: to the questions of config, on a terminal
-	python3 "$TOP/tests/lib/on-a-terminal.py" "$T/shown" "${@/#/HIDDEN }" -- timeout --foreground 30 debconf -fteletype -ooscar-emr \
+	python3 "$TOP/tests/lib/on-a-terminal.py" "$T/shown" "${@/#/HIDDEN }" -- timeout --foreground 240 debconf -fteletype -ooscar-emr \
 		sh "$TOP/debian/oscar-emr.config" configure ''
 }
 held() { # QUESTION: its value in the database
@@ -51,10 +51,10 @@ fresh
 ok "left empty" answer '' ''
 is "$(held export-passphrase)" '' "holds nothing"
 fresh
-ok "where nobody answers" env DEBIAN_FRONTEND=noninteractive timeout 60 debconf -fnoninteractive -ooscar-emr sh "$TOP/debian/oscar-emr.config" configure '' </dev/null
+ok "where nobody answers" env DEBIAN_FRONTEND=noninteractive timeout 240 debconf -fnoninteractive -ooscar-emr sh "$TOP/debian/oscar-emr.config" configure '' </dev/null
 is "$(held export-passphrase)" '' "nothing is asked and nothing held"
 fresh
 printf 'oscar-emr oscar-emr/export-passphrase password pre seeded\n' | debconf-set-selections
-ok "a preseeded one" env DEBIAN_FRONTEND=noninteractive timeout 60 debconf -fnoninteractive -ooscar-emr sh "$TOP/debian/oscar-emr.config" configure '' </dev/null
+ok "a preseeded one" env DEBIAN_FRONTEND=noninteractive timeout 240 debconf -fnoninteractive -ooscar-emr sh "$TOP/debian/oscar-emr.config" configure '' </dev/null
 is "$(held export-passphrase)" 'pre seeded' "is taken as it is"
 done_testing

@@ -1,6 +1,7 @@
 #!/bin/bash
 # proves: the program behind PGP_BIN encrypts as OSCAR calls it, or fails with nothing left behind
 . "$(dirname "$0")/../lib/tap.sh"
+. "$TOP/tests/lib/stop.sh"
 command -v gpg >/dev/null || skip_all "gpg is not installed"
 
 prog=$BIN/maintkit-pgp-encrypt
@@ -24,12 +25,25 @@ pgp_bin() {
 	return $r
 }
 only() { [ "$(ls -A "$W")" = "$1" ]; }
+# what was told to end has a moment for it
+no_agent() { ! pgrep -f "^gpg-agent --homedir $H" >/dev/null; }
+# who runs this command line is stopped when the temporary file has something in it
+half_way() { # JOB PATTERN
+	until_ok "the program to write" begun "$1"
+	victim=$(pgrep -f "$2") && kill -STOP "$victim"
+}
+begun() {
+	local f
+	kill -0 "$1" 2>/dev/null || return 0
+	for f in "$W"/.maintkit-encrypt*; do [ ! -s "$f" ] || return 0; done
+	return 1
+}
 
 : >null.tmp
 ok "OSCAR's check: an empty file" pgp_bin -e null.tmp "$fpr"
 ok "leaves null.tmp.pgp" test -s null.tmp.pgp
 is "$out$err" "" "and says nothing"
-is "$(pgrep -fc "^gpg-agent --homedir $H")" 0 "no agent was needed"
+ok "no agent was needed" in_time no_agent
 rm -f null.tmp*
 
 head -c 300000 /dev/urandom >export.zip
@@ -121,7 +135,7 @@ rm export.zip.pgp
 for i in 1 2 3 4; do cp export.zip "p$i"; pgp_bin -c "p$i" '' & done
 failed=0; for j in $(jobs -p); do wait "$j" || failed=1; done
 is "$failed" 0 "four at once"
-is "$(pgrep -fc "^gpg-agent --homedir $H")" 0 "and no agent stays behind"
+ok "and no agent stays behind" in_time no_agent
 rm -f p?
 
 # an old result is replaced, or stays as it was
@@ -141,15 +155,15 @@ rm -f ./*.pgp
 truncate -s 3G big
 pgp_bin -e big "$fpr" 2>"$T/said" &
 job=$!
-for _ in $(seq 200); do child=$(pgrep -f "gpg.*--homedir $H.*--encrypt") && [ -s "$(find "$W" -name '.maintkit-encrypt*' | head -1)" ] && break; sleep 0.02; done
-kill -9 $child
+half_way $job "gpg.*--homedir $H.*--encrypt"
+end_victim
 wait $job; is $? 2 "gpg killed half-way is an error"
 like "$(cat "$T/said")" "before it had finished|Broken pipe" "that is named"
 is "$(find "$W" -name '*.pgp' -o -name '.*maintkit*')" "" "and leaves nothing"
 pgp_bin -e big "$fpr" &
 job=$!
-for _ in $(seq 200); do child=$(pgrep -f "^$prog -e big") && [ -s "$(find "$W" -name '.maintkit-encrypt*' | head -1)" ] && break; sleep 0.02; done
-kill -9 $child; wait $job 2>/dev/null
+half_way $job "^$prog -e big"
+end_victim; wait $job 2>/dev/null
 nok "killed itself, there is no result" test -e big.pgp
 ok "the next run" pgp_bin -e export.zip "$fpr"
 is "$(find "$W" -name '.*maintkit*')" "" "sweeps what the killed one left"
@@ -157,15 +171,14 @@ rm -f big
 
 # the source changes, shrinks or vanishes half-way
 during() { # WANTED CMD...: CMD runs while gpg is held in the middle
-	local wanted=$1 child='' job
+	local wanted=$1 job
 	shift
 	truncate -s 512M big
 	pgp_bin -e big "$fpr" 2>"$T/said" &
 	job=$!
-	for _ in $(seq 1000); do child=$(pgrep -f "gpg.*--homedir $H.*--encrypt") && [ -s "$(find "$W" -name '.maintkit-encrypt*' | head -1)" ] && break; sleep 0.01; done
-	kill -STOP $child
+	half_way $job "gpg.*--homedir $H.*--encrypt"
 	"$@"
-	kill -CONT $child
+	kill -CONT "$victim"
 	wait $job; is $? 2 "half-way: $*"
 	like "$(cat "$T/said")" "$wanted" "that is named"
 	is "$(find "$W" -name '*.pgp' -o -name '.*maintkit*')" "" "and leaves nothing"
@@ -184,8 +197,8 @@ ok "an agent that died and left its socket is no matter" pgp_bin -c export.zip '
 rm -f ./*.pgp "$H/S.gpg-agent"
 agent_of 300 >"$T/up" &
 hung=$!
-for _ in $(seq 500); do [ -s "$T/up" ] && break; sleep 0.02; done
-refused "an agent that does not answer" "agent behind '.*' does not answer" timeout 60 env -i GNUPGHOME="$H" "$prog" -c export.zip ''
+until_ok "a deaf agent" test -s "$T/up"
+refused "an agent that does not answer" "agent behind '.*' does not answer" timeout 240 env -i GNUPGHOME="$H" "$prog" -c export.zip ''
 ok "to a key it is no matter" pgp_bin -e export.zip "$fpr"
 kill $(pgrep -P $hung); wait $hung 2>/dev/null
 rm -f "$H/S.gpg-agent" ./*.pgp

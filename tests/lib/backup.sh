@@ -2,18 +2,17 @@
 # backup.sh - a system with a package "demo", keys and a database server, for tests of backup.
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Source it behind tap.sh; it sources pgp.sh and mariadb.sh. Gives:
+# Source it behind tap.sh; it sources pgp.sh, mariadb.sh and stop.sh. Gives:
 #   backup_system    set all of it up, or skip the test
 #   backup ARGS      maintkit-backup for that package
 #   B, D             directories of the backups and of the documents
 #   names, last      names of the backups, the oldest first; path of the newest
 #   info FILE KEY    what is written beside a backup (a name or a path)
-#   stop_below PID NAME BYTES   stop the program NAME below a process when it has read more than BYTES; it is
-#                    $victim then. Fails when it ended before, never ran, or did not get so far in 60 s
 #   tick             wait until a backup made now gets another name
 
 . "$TOP/tests/lib/pgp.sh"
 . "$TOP/tests/lib/mariadb.sh"
+. "$TOP/tests/lib/stop.sh"
 
 B=$R/var/backups/demo
 D=$R/var/lib/demo/documents
@@ -31,21 +30,3 @@ info() {
 	sed -n "s/^$2=//p" "$1.info"
 }
 tick() { sleep 1.1; }
-
-below() { # PID NAME
-	local p
-	for p in $(pgrep -P "$1"); do
-		[ "$(cat "/proc/$p/comm" 2>/dev/null)" != "$2" ] || echo "$p"
-		below "$p" "$2"
-	done
-}
-stop_below() {
-	local name value until=$((SECONDS + 60))
-	victim=
-	while [ -z "$victim" ] && kill -0 "$1" 2>/dev/null; do victim=$(below "$1" "$2" | tail -1); done
-	# no process is started from here on: what is waited for is a matter of tenths of a second
-	while [ "$SECONDS" -lt "$until" ] && read -r name value <"/proc/$victim/io"; do	# "rchar: BYTES"
-		if [ "$value" -gt "$3" ]; then kill -STOP "$victim" && return 0; fi
-	done 2>/dev/null
-	return 1
-}

@@ -32,7 +32,7 @@
 # Sets CRASH_POINTS and CRASH_BAD.  A point is named "N CALL PATH", as crashpoint.c counts it.
 #
 # Environment: CRASH_STDIN (file; /dev/null), CRASH_STATUS (expected of the undisturbed run; 0),
-# CRASH_TIMEOUT (seconds a run; 20), CRASH_MAX (points at most, evenly spread; all),
+# CRASH_TIMEOUT (seconds a run; 120), CRASH_MAX (points at most, evenly spread; all),
 # CRASH_SKIP (extended regular expression: points not to take), CRASH_SIZE (of the ext4; 64M), CRASH_DURABLE=no (the command does not promise that its result survives a power cut),
 # CRASH_STDOUT=no (output differs from run to run), CRASH_ERRORS ("ENOSPC EIO EINTR ENOSPC+").
 #
@@ -94,7 +94,7 @@ _crash_finish() {     # HOW
 
 # Runs the command under crashpoint; leaves out, err, log in the work directory.
 _crash_run() {     # OPTION...
-	"$_crash_point" "$@" -t "${CRASH_TIMEOUT:-20}" -l "$_crash_dir/log" -- "${argv[@]}" \
+	"$_crash_point" "$@" -t "${CRASH_TIMEOUT:-120}" -l "$_crash_dir/log" -- "${argv[@]}" \
 		<"${CRASH_STDIN:-/dev/null}" >"$_crash_dir/out" 2>"$_crash_dir/err"
 }
 
@@ -153,7 +153,7 @@ _crash_check_end() {     # HOW POINT WHEN
 
 _crash_check_rerun() {     # HOW POINT
 	local status
-	timeout -k 1 "${CRASH_TIMEOUT:-20}" "${argv[@]}" <"${CRASH_STDIN:-/dev/null}" \
+	timeout -k 1 "${CRASH_TIMEOUT:-120}" "${argv[@]}" <"${CRASH_STDIN:-/dev/null}" \
 		>"$_crash_dir/out" 2>"$_crash_dir/err"
 	status=$?
 	if [ $status != "${CRASH_STATUS:-0}" ]; then

@@ -26,7 +26,7 @@
 #   lab_put SRC NAME:DST            copy in, owner root (running or not); DST/ = into that directory
 #   lab_get NAME:SRC DST            copy one file out
 #   lab_root NAME                   print where the machine's file system is seen from the host
-#   lab_stop NAME [SECONDS]         clean power off; killed after SECONDS (30) and then returns 1
+#   lab_stop NAME [SECONDS]         clean power off; killed after SECONDS (120) and then returns 1
 #   lab_kill NAME                   SIGKILL everything in it at once (a crash, not a power loss)
 #   lab_powercut NAME [1|2]         cut the power of a machine that was made with LAB_DISK (flags: see
 #                                   fsdown.c; 2); its disk is mounted again, lab_start boots it
@@ -403,7 +403,7 @@ _lab_boot() {
 # The leader is the machine's PID 1 as the host numbers it.
 _lab_find_leader() {
 	local d=$1 i pid k
-	for ((i = 0; i < 600; i++)); do
+	for ((i = 0; i < 4000; i++)); do
 		if _lab_read "$d/pid"; then
 			pid=${REPLY%% *}
 			[ ! -e "$d/rc" ] || return 2
@@ -449,7 +449,7 @@ _lab_bounds() {
 }
 
 lab_wait() {
-	local name=$1 id d end=$((SECONDS + ${2:-90})) state='' _lab_ns _lab_caps
+	local name=$1 id d end=$((SECONDS + ${2:-300})) state='' _lab_ns _lab_caps
 	_lab_find "$name" || return
 	while [ $SECONDS -lt $end ]; do
 		_lab_running "$d" || { _lab_say "machine '$name' is dead"; tail -n 20 "$d/console.log" >&2; return 2; }
@@ -464,7 +464,7 @@ lab_wait() {
 		esac
 		sleep .05
 	done
-	_lab_say "machine '$name' is not up after ${2:-90} s (state '$state')"
+	_lab_say "machine '$name' is not up after ${2:-300} s (state '$state')"
 	return 3
 }
 
@@ -543,7 +543,7 @@ lab_stop() {
 	_lab_running "$d" || return 0
 	_lab_read "$d/pid"
 	kill -TERM "${REPLY%% *}"
-	for ((i = 0; i < ${2:-30} * 25; i++)); do
+	for ((i = 0; i < ${2:-120} * 25; i++)); do
 		_lab_running "$d" || { rm -f "$d/pid" "$d/leader"; return 0; }
 		sleep .04
 	done

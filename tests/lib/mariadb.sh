@@ -11,7 +11,7 @@
 #   mariadb_stop          orderly shutdown
 #   mariadb_kill          SIGKILL, as the out-of-memory killer does it
 #   mariadb_sql [ARGS]    the client as root, batch mode, no column names; SQL from arguments or stdin
-#   await WHAT SQL        until SQL says 1; not within 60 s: the run stops and names WHAT (needs tap.sh)
+#   await WHAT SQL        until SQL says 1; not within five minutes: the run stops and names WHAT (needs tap.sh)
 #   mariadb_dump DB       the database as text without dates and without maintkit's own tables
 #
 # MARIADB_TREE names a root tree with another MariaDB in it (a lab tree): its programs are run by
@@ -79,7 +79,7 @@ mariadb_start() {
 		--innodb-log-file-size=48M --innodb-buffer-pool-size=128M --tmpdir="$MARIADB_DIR" \
 		"${fast[@]}" ${MARIADB_OPTIONS:-} >>"$MARIADB_DIR/log" 2>&1 </dev/null &
 	MARIADB_JOB=$!
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < 1800; i++)); do
 		mariadb_sql 'SELECT 1' >/dev/null 2>&1 && break
 		kill -0 "$MARIADB_JOB" 2>/dev/null || break
 		sleep 0.1
@@ -116,11 +116,11 @@ mariadb_sql() {
 
 await() {
 	local i
-	for ((i = 0; i < 600; i++)); do
+	for ((i = 0; i < 3000; i++)); do
 		[ "$(mariadb_sql "$2" 2>/dev/null)" = 1 ] && return 0
 		sleep 0.1
 	done
-	BAIL "waited 60 s in vain for $1"
+	BAIL "waited five minutes in vain for $1"
 }
 
 mariadb_dump() {

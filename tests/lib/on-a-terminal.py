@@ -8,7 +8,7 @@ then nothing more for a moment), the next ANSWER is typed: text as it stands, or
 CODE, which becomes what oathtool makes of the key shown so far, or "HIDDEN text",
 which waits until the terminal does not show what is typed (what was typed before
 that may be thrown away). All that the terminal showed goes to TRANSCRIPT; the
-exit status is the command's. After a minute of silence it is killed.
+exit status is the command's. After five minutes of silence it is killed.
 
 SPDX-License-Identifier: GPL-2.0-or-later
 """
@@ -30,7 +30,7 @@ def code(shown):
 
 
 def await_silence(fd):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while termios.tcgetattr(fd)[3] & termios.ECHO and time.monotonic() < end:
         time.sleep(0.02)
 
@@ -43,7 +43,7 @@ def main():
         os.execvp(command[0], command)
     seen, asked = b"", 0
     while True:
-        if not select.select([fd], [], [], 60)[0]:
+        if not select.select([fd], [], [], 300)[0]:
             os.kill(pid, signal.SIGKILL)  # it asks something that we have no answer to
             break
         try:

@@ -74,7 +74,7 @@ unmount_loop() {
 	local file i
 	file=$(findmnt -n -o SOURCE --mountpoint "$1") && file=$(losetup -n -O BACK-FILE "$file") || return
 	umount "$1" || return
-	for ((i = 0; i < 1000; i++)); do
+	for ((i = 0; i < 6000; i++)); do
 		[ -n "$(losetup -j "$file")" ] || return 0
 		sleep .005
 	done

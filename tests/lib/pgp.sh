@@ -9,7 +9,8 @@
 #   quick_home DIR UID    a GNUPGHOME of that user whose agent does not spend a second on each passphrase
 #   second_key  make backups also to a key without a passphrase, secret in $T/second-secret.asc: with --key its
 #               backups are read without the second that gpg spends on a passphrase
-#   agents      how many gpg-agents run in our directories
+#   agents      how many gpg-agents run in our directories; those that were told to end have a minute for it
+#   agents_of DIR...   the same, of any
 
 [ "$(id -u)" = 0 ] || skip_all "needs root: works as another user"
 command -v gpg >/dev/null || skip_all "gpg is not installed"
@@ -88,7 +89,12 @@ second_key() {
 		sed -i 's,^\[backup\]$,&\nrecipients = /etc/demo/second.asc,' "$R/usr/share/demo/maintkit.conf"
 }
 
-agents() { pgrep -fc "^gpg-agent --homedir $R/" || true; }
+agents_of() {
+	local end=$((SECONDS + 60)) n
+	while n=$(pgrep -fc "^gpg-agent --homedir $1") && [ "$SECONDS" -lt "$end" ]; do sleep 0.1; done
+	echo "$n"
+}
+agents() { agents_of "$R/"; }
 
 # shellcheck disable=SC2317
 _pgp_end() {

@@ -46,7 +46,7 @@ install_by_hand() {
 war() { sh "$TOP/tests/fixtures/payload/build.sh" "$T/war-$1" "$1" && cp "$T/war-$1/oscar.war" "$root/usr/share/oscar-emr/war/"; }
 served() { in_app curl -ksS "https://localhost:8443/oscar/" | sed -n 's/.*<p>version \([^;]*\);.*/\1/p'; }
 main_pid() { in_app systemctl show -p MainPID --value oscar-emr; }
-outside() { lab_client app curl -ksS -o /dev/null -w '%{http_code}' -m 5 "$@"; }
+outside() { lab_client app curl -ksS -o /dev/null -w '%{http_code}' -m 60 "$@"; }
 
 ok "the package's files are in place" install_by_hand
 rc_is 2 "nothing can be activated that is not deployed" app activate --version 1:19.0-1
@@ -74,7 +74,7 @@ is "$(outside "https://$LAB_IP4:8443/oscar/")" 200 "from outside over IPv4"
 is "$(outside "https://[$LAB_IP6]:8443/oscar/")" 200 "and IPv6"
 outside "http://$LAB_IP4:8080/oscar/" >/dev/null; is $? 7 "8080 does not listen outside"
 is "$(in_app curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/oscar/)" 200 "but on loopback"
-in_app curl -s -m 3 telnet://127.0.0.1:8005 </dev/null; is $? 7 "there is no shutdown port"
+in_app curl -s -m 60 telnet://127.0.0.1:8005 </dev/null; is $? 7 "there is no shutdown port"
 pid=$(main_pid)
 rc_is 0 "activating it again" app activate --version 1:19.0-1
 is "$(main_pid)" "$pid" "restarts nothing"
@@ -165,7 +165,8 @@ rc_is 3 "and without --defer it is status 3" in_app unshare -m sh -c \
 	'mount -t tmpfs none /run/systemd && exec oscar-emr app activate --version 1:19.0-3'
 in_app systemctl -q enable maintkit-pending@oscar-emr.service
 ok "reboot" lab_reboot app
-for _ in $(seq 100); do [ "$(served 2>/dev/null)" = 1:19.0-3 ] && break; sleep .3; done
+. "$TOP/tests/lib/stop.sh"
+in_time eval '[ "$(served 2>/dev/null)" = 1:19.0-3 ]'
 is "$(served)" "1:19.0-3" "the deferred activation was done at boot, and did not wait for itself"
 is "$(in_app systemctl is-active maintkit-pending@oscar-emr.service)$(in_app ls -s /var/lib/maintkit/oscar-emr/pending 2>/dev/null | cut -c1)" \
 	"inactive${pending_left:-}" "nothing is pending"

@@ -78,9 +78,12 @@ ok "come back" backup restore "$T/d.tar.zst.gpg" --database many
 is "$(mariadb_sql "CHECKSUM TABLE many.dose, many.keyed" | cut -f2)" "$(mariadb_sql "CHECKSUM TABLE demo.dose, demo.keyed" | cut -f2)" "all of them"
 
 # somebody writes for long: the backup waits a little and goes on
-{ echo "START TRANSACTION; UPDATE demo.dose SET g = 1 WHERE id = 1;"; sleep 25; } | mariadb --no-defaults --socket="$MARIADB_SOCKET" & holder=$!
-for _ in $(seq 100); do [ "$(mariadb_sql "SELECT COUNT(*) FROM information_schema.innodb_trx")" = 1 ] && break; sleep 0.1; done
+mkfifo "$T/long"
+mariadb --no-defaults --socket="$MARIADB_SOCKET" <"$T/long" & holder=$!
+exec {long}>"$T/long"
+echo "START TRANSACTION; UPDATE demo.dose SET g = 1 WHERE id = 1;" >&"$long"
+await "the long transaction" "SELECT COUNT(*) FROM information_schema.innodb_trx"
 ok "a long transaction" backup create --output "$T/e.tar.zst.gpg"
 like "$err" "somebody works on tables with FLOAT columns" "is told"
-kill "$holder" 2>/dev/null; wait "$holder" 2>/dev/null
+exec {long}>&-; wait "$holder"
 done_testing

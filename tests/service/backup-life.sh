@@ -3,6 +3,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/pgp.sh"
 . "$TOP/tests/lib/mariadb.sh"
+. "$TOP/tests/lib/stop.sh"
 mariadb_here || skip_all "$mariadb_why"
 pgp_system
 mariadb_new || BAIL "no database server"
@@ -179,26 +180,28 @@ mariadb_start
 sleep 1
 mariadb_sql "INSERT INTO demo.demographic (name, note) SELECT name, REPEAT(note, 20) FROM demo.demographic"
 before=$(count '*.gpg')
-backup create >/dev/null 2>"$T/said" &
+"$BIN/maintkit-backup" --root "$R" -p demo create >/dev/null 2>"$T/said" &
 job=$!
-for _ in $(seq 2000); do dump=$(pgrep -f "^mariadb-dump --socket=$MARIADB_SOCKET") && break; done
-kill -9 $dump
+ok "a dump is on its way" stop_below $job mariadb-dump -1
+end_victim
 wait $job; rc=$? err=$(cat "$T/said")
 like "$err" "mariadb-dump.*137|not complete" "the dump is killed"
 is "$rc" 2 "the dump killed"
 is "$(count '*.gpg') $(count '.*')" "$before 0" "gives no backup and leaves nothing"
-backup create >/dev/null 2>"$T/said" &
+"$BIN/maintkit-backup" --root "$R" -p demo create >/dev/null 2>"$T/said" &
 job=$!
-for _ in $(seq 2000); do pgrep -f "^mariadb-dump --socket=$MARIADB_SOCKET" >/dev/null && break; done
+ok "a dump is on its way" stop_below $job mariadb-dump -1
 mariadb_kill
+kill -CONT "$victim"
 wait $job; rc=$? err=$(cat "$T/said")
 like "$rc" '^[23]$' "the server killed"
 like "$err" "no backup was made: .*(mariadb-dump|server)" "is said"
 is "$(count '*.gpg') $(count '.*')" "$before 0" "gives no backup and leaves nothing"
 mariadb_start
 "$BIN/maintkit-backup" --root "$R" -p demo create 2>/dev/null & job=$!
-for _ in $(seq 2000); do [ "$(count '.*maintkit*')" -ge 1 ] && break; done
-kill -9 $job; wait $job 2>/dev/null
+ok "half of it is written" stop_below $job gpg 2000000
+isnt "$(count '.*maintkit*')" 0 "under another name"
+kill -9 $job; wait $job 2>/dev/null; end_victim
 is "$(count '*.gpg')" "$before" "killed, there is no backup"
 sleep 1.1
 ok "the next one" backup create

@@ -4,6 +4,7 @@
 . "$TOP/tests/lib/pgp.sh"
 . "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/restore.sh"
+. "$TOP/tests/lib/stop.sh"
 mariadb_here || skip_all "$mariadb_why"
 pgp_system
 MARIADB_FAST=1
@@ -99,7 +100,7 @@ like "$err" "another installation.*--adopt" "is refused, and the way is named"
 mv "$T/identity" "$STATE/identity"
 untouched
 mariadb --no-defaults --socket="$MARIADB_SOCKET" -e 'SELECT SLEEP(300)' demo >/dev/null 2>&1 & conn=$!
-for _ in $(seq 100); do [ "$(mariadb_sql "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'")" = 1 ] && break; sleep 0.1; done
+await "the connection" "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"
 rc_is 4 "somebody works with the database" backup restore "$B"
 like "$err" "1 connections use database 'demo'.*stop" "is told"
 mariadb_sql "KILL $(mariadb_sql "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'")"; wait "$conn" 2>/dev/null
@@ -168,11 +169,9 @@ untouched
 slow() { mariadb_sql "SET GLOBAL innodb_flush_log_at_trx_commit=1, sync_binlog=1"; }
 slow
 backup restore "$B" >"$T/said" 2>&1 & job=$!
-for _ in $(seq 3000); do
-	[ "$(mariadb_sql "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema LIKE 'demo\_fresh%'" 2>/dev/null)" -gt 0 ] && break
-	sleep 0.005
-done
+ok "a dump is being loaded" stop_below $job mariadb 30000
 mariadb_kill
+kill -CONT "$victim"
 wait $job; lost=$?
 isnt "$lost" 0 "the server is lost while the dump is loaded"
 diag "$(tail -n 1 "$T/said")"

@@ -36,7 +36,7 @@ sleep 1.1
 
 ok "a backup that reads the database" begin mariadb-dump -1
 { DPKG_MAINTSCRIPT_NAME=postinst DPKG_MAINTSCRIPT_PACKAGE=demo "$BIN/maintkit-backup" --root "$R" -p demo forgo --reason script; echo "rc $?"; } >"$T/script" 2>&1 & script=$!
-for _ in $(seq 100); do grep -q waiting "$T/script" && break; sleep 0.1; done
+until_ok "the script to wait" grep -q waiting "$T/script"
 like "$(cat "$T/script")" "another program of ours works on demo.*waiting for it, at most 60 minutes" "a script of dpkg waits, and says so"
 ok "it goes on" end
 wait "$script"

@@ -13,7 +13,7 @@ MARIADB_FAST=1 MARIADB_OPTIONS='--general-log=1 --log-output=TABLE' mariadb_new 
 # What the server says that the connection ID sent: one line per request.
 heard() {
 	mariadb_sql "SELECT CONCAT(command_type, ' ', HEX(argument)) FROM mysql.general_log
-		WHERE thread_id = $1 AND command_type IN ('Query', 'Init DB') ORDER BY event_time"
+		WHERE thread_id = $1 AND command_type IN ('Query', 'Init DB')"	# in the order of the file; two may have the same time
 }
 
 fresh() {
@@ -27,7 +27,7 @@ by_client() {
 	fresh
 	mariadb --no-defaults --socket="$MARIADB_SOCKET" --default-character-set="$2" --force -D differ \
 		--init-command="SELECT 'client_begins'" <"$1" >"$T/client.out" 2>"$T/client.err"
-	id=$(mariadb_sql "SELECT thread_id FROM mysql.general_log WHERE argument = 'SELECT ''client_begins''' ORDER BY event_time LIMIT 1")
+	id=$(mariadb_sql "SELECT thread_id FROM mysql.general_log WHERE argument = 'SELECT ''client_begins''' LIMIT 1")
 	heard "$id" | sed '0,/^Query 53454C4543542027636C69656E745F626567696E7327$/d' |
 		grep -v '^Query 53454C4543542044415441424153452829$' >"$T/want"	# SELECT DATABASE(): its own, before USE
 }
