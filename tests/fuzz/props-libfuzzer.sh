@@ -1,13 +1,15 @@
 #!/bin/bash
 # proves: no input makes the properties lexer, editor or merge crash, read out of bounds, lose a setting, or change what it was not asked to
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The kept corpus, then 5 seconds of new inputs a target; with SOAK=1 two minutes. SECONDS_EACH overrules.
+# The kept corpus, then 10,000 inputs a target; with SOAK=1 two minutes of new ones. SECONDS_EACH overrules.
 # By hand, to extend the corpus: SECONDS_EACH=600 KEEP_CORPUS=1 tests/fuzz/props-libfuzzer.sh
 # shellcheck disable=SC2154
 . "$(dirname "$0")/../lib/tap.sh"
 
-seconds=${SECONDS_EACH:-5}
-[ "${SOAK:-0}" != 1 ] || seconds=${SECONDS_EACH:-120}
+# The same inputs each time, unless somebody looks for new ones; then for so many seconds.
+seconds=${SECONDS_EACH:-${SOAK:+120}}
+if [ -n "$seconds" ]; then limit=(-max_total_time="$seconds") what="$seconds seconds of new inputs"
+else limit=(-runs=10000 -seed=1) what="10000 inputs"; fi
 command -v clang >/dev/null || skip_all "no clang here (package clang)"
 echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' >"$T/x.c"
 clang -fsanitize=fuzzer -o "$T/x" "$T/x.c" 2>/dev/null || skip_all "clang has no libFuzzer here (package libclang-rt-14-dev)"
@@ -31,8 +33,8 @@ for target in lex merge; do
 		"$TOP"/src/core/props*.c "$TOP"/src/base/{buf,err,mem}.c
 	ok "$target: the kept corpus" "$T/$target" -runs=0 "$corpus"
 	mkdir -p "$T/new-$target"
-	ok "$target: $seconds seconds of new inputs" "$T/$target" -max_total_time="$seconds" -max_len=1000 \
-		-dict="$T/dict" -artifact_prefix="$T/" -timeout=10 -rss_limit_mb=2048 "$T/new-$target" "$corpus"
+	ok "$target: $what" "$T/$target" "${limit[@]}" -max_len=1000 \
+		-dict="$T/dict" -artifact_prefix="$T/" -timeout=60 -rss_limit_mb=2048 "$T/new-$target" "$corpus"
 	note "$(grep -E '^Done ' <<<"$err")"
 	[ -z "${KEEP_CORPUS:-}" ] || "$T/$target" -merge=1 "$corpus" "$T/new-$target"
 done

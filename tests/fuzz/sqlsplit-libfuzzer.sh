@@ -1,11 +1,13 @@
 #!/bin/bash
 # proves: no SQL text makes the splitter or the reader of statements crash, read out of bounds, or depend on the pieces it comes in
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The fixtures, then 5 seconds of new inputs; with SOAK=1 two minutes. SECONDS_EACH overrules.
+# The fixtures, then 10,000 inputs; with SOAK=1 two minutes of new ones. SECONDS_EACH overrules.
 . "$(dirname "$0")/../lib/tap.sh"
 
-seconds=${SECONDS_EACH:-5}
-[ "${SOAK:-0}" != 1 ] || seconds=${SECONDS_EACH:-120}
+# The same inputs each time, unless somebody looks for new ones; then for so many seconds.
+seconds=${SECONDS_EACH:-${SOAK:+120}}
+if [ -n "$seconds" ]; then limit=(-max_total_time="$seconds") what="$seconds seconds of new inputs"
+else limit=(-runs=10000 -seed=1) what="10000 inputs"; fi
 command -v clang >/dev/null || skip_all "no clang here (package clang)"
 echo 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' >"$T/x.c"
 clang -fsanitize=fuzzer -o "$T/x" "$T/x.c" 2>/dev/null || skip_all "clang has no libFuzzer here (package libclang-rt-14-dev)"
@@ -22,7 +24,7 @@ ok "it compiles" clang -D_GNU_SOURCE -std=gnu11 -Wall -Wextra -g -O1 -fsanitize=
 	-fno-sanitize-recover=undefined -o "$T/any" "$TOP/tests/fuzz/sqlsplit-any.c" \
 	"$TOP"/src/core/sql*.c "$TOP"/src/base/{buf,err,mem}.c
 ok "the fixtures" "$T/any" -runs=0 "$T/seeds"
-ok "$seconds seconds of new inputs" "$T/any" -max_total_time="$seconds" -max_len=2000 -dict="$T/dict" \
-	-artifact_prefix="$T/" -timeout=10 -rss_limit_mb=2048 "$T/new" "$T/seeds"
+ok "$what" "$T/any" "${limit[@]}" -max_len=2000 -dict="$T/dict" \
+	-artifact_prefix="$T/" -timeout=60 -rss_limit_mb=2048 "$T/new" "$T/seeds"
 note "$(grep -E '^Done ' <<<"$err")"
 done_testing

@@ -10,7 +10,7 @@
 #                         All of it goes away at exit. Node N: port 330N of 127.0.0.1
 #   galera_start N        start a node that was stopped or killed; it catches up by itself
 #   galera_stop N         orderly; galera_kill N: SIGKILL
-#   galera_ready N [S]    wait until node N answers as a synced member (S seconds, 60)
+#   galera_ready N [S]    wait until node N answers as a synced member (S seconds, 300)
 #   galera_sql N [ARGS]   the client as root on node N, batch mode, no column names
 #   galera_socket N       path of its socket
 #
@@ -46,9 +46,9 @@ galera_sql() {
 	local node=$1
 	shift
 	if [ $# -gt 0 ]; then
-		mariadb --no-defaults --socket="$GALERA_DIR/$node/sock" --connect-timeout=5 -N -B -e "$*"
+		mariadb --no-defaults --socket="$GALERA_DIR/$node/sock" --connect-timeout=30 -N -B -e "$*"
 	else
-		mariadb --no-defaults --socket="$GALERA_DIR/$node/sock" --connect-timeout=5 -N -B
+		mariadb --no-defaults --socket="$GALERA_DIR/$node/sock" --connect-timeout=30 -N -B
 	fi
 }
 
@@ -60,7 +60,7 @@ _galera_run() {	# N OPTION...
 		--innodb-log-file-size=16M --innodb-buffer-pool-size=48M --innodb-flush-log-at-trx-commit=0 \
 		--binlog-format=ROW --innodb-autoinc-lock-mode=2 --wsrep-on=ON --wsrep-provider=$_galera_provider \
 		--wsrep-cluster-name=maintkit-test --wsrep-node-name="node$n" --wsrep-node-address=127.0.0.1:45"$n"7 \
-		--wsrep-provider-options="base_port=45${n}7;ist.recv_addr=127.0.0.1:46${n}8;gcache.size=16M;evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S" \
+		--wsrep-provider-options="base_port=45${n}7;ist.recv_addr=127.0.0.1:46${n}8;gcache.size=16M;evs.keepalive_period=PT0.5S;evs.suspect_timeout=PT4S;evs.inactive_timeout=PT8S" \
 		--wsrep-sst-receive-address=127.0.0.1:47"$n"9 --wsrep-sst-method=rsync "$@" \
 		>>"$GALERA_DIR/$n/log" 2>&1 </dev/null
 }
@@ -74,7 +74,7 @@ galera_start() {	# N [OPTION...]
 
 galera_ready() {
 	local i
-	for ((i = 0; i < ${2:-60} * 10; i++)); do
+	for ((i = 0; i < ${2:-300} * 10; i++)); do
 		[ "$(galera_sql "$1" "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'WSREP_LOCAL_STATE_COMMENT'" 2>/dev/null)" = Synced ] && return 0
 		kill -0 "${_galera_job[$1]}" 2>/dev/null || break
 		sleep 0.1

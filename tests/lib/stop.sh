@@ -4,7 +4,7 @@
 #
 # Source it behind tap.sh. Gives:
 #   stop_below PID NAME BYTES   stop the program NAME below a process when it has read more than BYTES; it is
-#                    $victim then. Fails when it ended before, never ran, or did not get so far in five minutes.
+#                    $victim then. Fails when PID ends before, or it does not get so far in five minutes.
 #                    A program that is stopped hears no signal but KILL and CONT: whoever ends its parent ends it, too
 #   end_victim       SIGKILL to it
 #   until_ok WHAT CMD...   until CMD succeeds; not within five minutes: the run stops and names WHAT
@@ -39,11 +39,15 @@ _stop_find() { # PID NAME: sets victim to the last one
 }
 stop_below() {
 	local name value until=$((SECONDS + 300))
+	# one that ends before may not be the one: a program is run for this and for that
+	while [ "$SECONDS" -lt "$until" ] && kill -0 "$1" 2>/dev/null; do
+		victim=
+		_stop_find "$1" "$2"
+		while [ -n "$victim" ] && [ "$SECONDS" -lt "$until" ] && read -r name value <"/proc/$victim/io"; do	# "rchar: BYTES"
+			if [ "$value" -gt "$3" ]; then kill -STOP "$victim" && return 0; fi
+		done 2>/dev/null
+	done
 	victim=
-	while [ -z "$victim" ] && kill -0 "$1" 2>/dev/null; do _stop_find "$1" "$2"; done
-	while [ "$SECONDS" -lt "$until" ] && read -r name value <"/proc/$victim/io"; do	# "rchar: BYTES"
-		if [ "$value" -gt "$3" ]; then kill -STOP "$victim" && return 0; fi
-	done 2>/dev/null
 	return 1
 }
 end_victim() { [ -z "$victim" ] || kill -KILL "$victim" 2>/dev/null; }

@@ -12,6 +12,7 @@
 #   add_user NAME PIN       one more user
 #   code [SECRET] [OPTIONS] what the phone shows, by oathtool
 #   wait_early [PERIOD]     until at least 5 s of a period are left, so that a test does not straddle it
+#   steady PERIOD CMD...    CMD's status from a run that began and ended in one period: else CMD is run anew
 
 SECRET=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ	# 48 characters, as in OSCAR's manual
 TOTP=$BIN/maintkit-totp
@@ -45,4 +46,15 @@ wait_early() {
 	local left period=${1:-30}
 	left=$((period - $(date +%s) % period))
 	[ "$left" -ge 5 ] || sleep $((left + 1))
+}
+steady() {
+	local period=$1 begun rc i
+	shift
+	for ((i = 0; i < 100; i++)); do
+		begun=$((EPOCHSECONDS / period))
+		"$@"
+		rc=$?
+		[ $((EPOCHSECONDS / period)) != "$begun" ] || return $rc
+	done
+	BAIL "'$*' takes longer than $period s, each time"
 }

@@ -45,8 +45,8 @@ ok "verify alone" backup verify --json
 is "$(field 0 verified_how)" read "is the latest outcome"
 is "$(grep -c ^verified= "$B/$first.info")" 1 "which is kept once"
 # killed half-way: the next run takes the rest away
-backup verify --restore-test >/dev/null 2>&1 & job=$!
-ok "a test is on its way" stop_below $job mariadb 150000
+"$BIN/maintkit-backup" --root "$R" -p demo verify --restore-test >/dev/null 2>&1 & job=$!
+ok "a test is on its way" stop_below $job mariadb 30000
 kill -9 $job; wait $job 2>/dev/null; end_victim
 isnt "$(scratches)" "" "a killed test leaves its database"
 ok "the next" backup verify --restore-test

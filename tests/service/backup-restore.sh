@@ -169,7 +169,7 @@ untouched
 slow() { mariadb_sql "SET GLOBAL innodb_flush_log_at_trx_commit=1, sync_binlog=1"; }
 slow
 backup restore "$B" >"$T/said" 2>&1 & job=$!
-ok "a dump is being loaded" stop_below $job mariadb 30000
+ok "a dump is being loaded" stop_below $job mariadb 100000
 mariadb_kill
 kill -CONT "$victim"
 wait $job; lost=$?

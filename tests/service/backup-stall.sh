@@ -22,9 +22,9 @@ stopped() {
 	shift 2
 	"$@" >"$T/out" 2>"$T/err" & local job=$!
 	local rc=0
-	stop_below "$job" "$name" "$bytes" || { diag "$name came through before it was stopped"; rc=1; }
+	stop_below "$job" "$name" "$bytes" || { diag "$name did not run, or came through before it was stopped"; rc=1; }
 	wait "$job"; status=$? said=$(cat "$T/err")
-	[ -n "$victim" ] || { diag "$name never ran"; return 1; }
+	[ -n "$victim" ] || return 1
 	! kill -0 "$victim" 2>/dev/null || { diag "$name is still there"; end_victim; return 1; }
 	return $rc
 }

@@ -124,12 +124,12 @@ made
 mariadb_stop; upgrade 15-88~844; mariadb_start || BAIL "no server"
 mariadb_sql "CREATE OR REPLACE USER demo@localhost IDENTIFIED BY 'x'; GRANT ALL ON demo_db.* TO demo@localhost"
 mariadb --no-defaults --socket="$MARIADB_SOCKET" -udemo -px demo_db -e 'SELECT SLEEP(600)' >/dev/null 2>&1 & sleeper=$!
-for _ in $(seq 100); do [ "$(mariadb_sql "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'demo' AND command = 'Query'")" = 1 ] && break; sleep 0.1; done
+await "the application's connection" "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'demo' AND command = 'Query'"
 run later
 is "$rc $(contacts)" "3 0" "not while the application is connected"
 like "$err" "stop the application first" "said"
 kill $sleeper; wait $sleeper 2>/dev/null
-for _ in $(seq 100); do [ "$(mariadb_sql "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'demo'")" = 0 ] && break; sleep 0.1; done
+await "the end of the application's connection" "SELECT COUNT(*) = 0 FROM information_schema.processlist WHERE user = 'demo'"
 ok "then" later
 is "$(contacts)" 2 "it is done"
 

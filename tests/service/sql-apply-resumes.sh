@@ -93,7 +93,7 @@ echo "INSERT INTO a (x) VALUES ('late');" | script late
 rc_is 3 "another run holds the lock: not now" sql apply /usr/share/demo/sql/late.sql --wait 1
 like "$err" "waiting up to 1 s" "after a message"
 like "$err" "database connection [0-9]+" "that names the connection"
-rc_is 0 "waiting longer helps" sql apply /usr/share/demo/sql/late.sql --wait 20
+rc_is 0 "waiting longer helps" sql apply /usr/share/demo/sql/late.sql --wait 120
 wait $holder
 row_locked="SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_locked > 0"
 { echo 'START TRANSACTION; UPDATE demo_db.a SET y = 1;'; sleep 4; } | mariadb_sql & holder=$!

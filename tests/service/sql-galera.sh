@@ -9,7 +9,7 @@ galera_here || skip_all "$galera_why"
 galera_new || BAIL "no cluster"
 
 sql_world 'install = base
-lease = 4'
+lease = 6'
 cnf() {	# FILE PORT...
 	local f=$1 hosts='' p
 	shift
@@ -59,14 +59,14 @@ slow() {	# NAME STATEMENTS
 	done
 }
 rows() { galera_sql "$1" "SET wsrep_sync_wait = 1; SELECT CONCAT(COUNT(*), ' ', SUM(n), ' ', MAX(n)) FROM demo_db.$2"; }
-want='16 136 16'	# each of 16 updates counts the rows so far
+want='30 465 30'	# each of 30 updates counts the rows so far
 start() {	# the process itself, so that it can be killed
 	"$BIN/maintkit-sql" --root "$R" -p demo apply "$1" >"$T/first" 2>&1 &
 	pid=$!
 }
 under_way() {	# NODE TABLE
 	local i
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < 2000; i++)); do
 		[ "$(galera_sql "$1" "SELECT COUNT(*) > 1 FROM demo_db.$2" 2>/dev/null)" = 1 ] && return 0
 		sleep 0.05
 	done
@@ -74,23 +74,23 @@ under_way() {	# NODE TABLE
 }
 
 # Two at once, through two nodes.
-slow two 16 | script two
+slow two 30 | script two
 start /usr/share/demo/sql/two.sql
 under_way 2 two
 rc_is 3 "a second run through another node, which does not wait" via 2 apply /usr/share/demo/sql/two.sql --wait 0
 like "$err" "another run has the lease on database 'demo_db': '.* pid [0-9]+ .*' through node 'node1', alive for [0-9]+ s more" "is told who and where"
-rc_is 0 "one that waits" via 3 apply /usr/share/demo/sql/two.sql --wait 60
-like "$err" "waiting up to 60 s" "does so"
+rc_is 0 "one that waits" via 3 apply /usr/share/demo/sql/two.sql --wait 240
+like "$err" "waiting up to 240 s" "does so"
 like "$err" "script 'two' is applied already" "and finds it done"
 wait $pid; is $? 0 "by the first"
 is "$(rows 3 two)" "$want" "once"
 
 # The first is thought dead and is not: it was stopped for longer than its lease.
-slow three 16 | script three
+slow three 30 | script three
 start /usr/share/demo/sql/three.sql
 under_way 2 three
 kill -STOP $pid
-rc_is 0 "another one takes over when the lease has expired" via 2 apply /usr/share/demo/sql/three.sql --wait 60
+rc_is 0 "another one takes over when the lease has expired" via 2 apply /usr/share/demo/sql/three.sql --wait 240
 kill -CONT $pid
 wait $pid; rc=$?
 ok "the first goes on, and sees it or is refused (exit $rc)" [ $rc = 0 -o $rc = 3 ]
@@ -99,7 +99,7 @@ is "$(rows 3 three)" "$want" "nothing was done twice"
 ok "and all nodes agree" same_on_all
 
 # The node that we talk to dies; the process goes on by itself.
-slow four 16 | script four
+slow four 30 | script four
 start /usr/share/demo/sql/four.sql
 under_way 2 four
 { galera_kill 1; } 2>/dev/null
@@ -112,17 +112,17 @@ galera_ready 1 || BAIL "node 1 does not come back"
 ok "node 1 comes back to the same" same_on_all
 
 # Process and node die together.
-slow five 16 | script five
+slow five 30 | script five
 start /usr/share/demo/sql/five.sql
 under_way 2 five
 { kill -KILL $pid; galera_kill 1; wait $pid; } 2>/dev/null
-rc_is 0 "process and node were killed: run again through another" via 3 apply /usr/share/demo/sql/five.sql --wait 60
+rc_is 0 "process and node were killed: run again through another" via 3 apply /usr/share/demo/sql/five.sql --wait 240
 like "$err" "resuming script 'five' at statement" "goes on where it was"
 is "$(rows 2 five)" "$want" "nothing missing, nothing twice"
 
 # What is left of the cluster is no quorum.
 { galera_kill 3; } 2>/dev/null
-for ((i = 0; i < 200; i++)); do
+for ((i = 0; i < 1000; i++)); do
 	galera_sql 2 'SELECT 1 FROM mysql.user LIMIT 1' >/dev/null 2>&1 || break
 	sleep 0.1
 done

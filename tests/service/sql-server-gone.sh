@@ -4,17 +4,21 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/sqlworld.sh"
+. "$TOP/tests/lib/stop.sh"
 mariadb_here || skip_all "$mariadb_why"
 MARIADB_FAST=1 mariadb_new || BAIL "no server"
 gone=${SOAK:+20}
 gone=${gone:-3}
 
 sql_world
-slow() {	# NAME
+# From a row on each takes two minutes, but not on a server that was started again: so it is caught there.
+slow() {	# NAME ROWS
 	local i
+	mariadb_sql "SET GLOBAL max_connect_errors = 4711"
 	echo "CREATE TABLE $1 (id int AUTO_INCREMENT PRIMARY KEY, n int NOT NULL DEFAULT 0);"
 	for ((i = 1; i <= 16; i++)); do
-		echo "INSERT INTO $1 (n) SELECT SLEEP(0.1);"
+		if [ $i -le "$2" ]; then echo "INSERT INTO $1 (n) SELECT SLEEP(0.1);"
+		else echo "INSERT INTO $1 (n) SELECT SLEEP(IF(@@GLOBAL.max_connect_errors = 4711, 120, 0.1));"; fi
 		echo "UPDATE $1 SET n = n + 1;"
 		((i % 4)) || echo "ALTER TABLE $1 ADD COLUMN c$i int NOT NULL DEFAULT $i;"
 		((i % 5)) || echo "START TRANSACTION; UPDATE $1 SET n = n + 0; DO SLEEP(0.1); COMMIT;"
@@ -28,7 +32,7 @@ start() {	# NAME OPTION...
 }
 under_way() {	# NAME ROWS
 	local i
-	for ((i = 0; i < 300; i++)); do
+	for ((i = 0; i < 2000; i++)); do
 		[ "$(q "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SELECT COUNT(*) >= $2 FROM $1" 2>/dev/null)" = 1 ] && return 0
 		sleep 0.05
 	done
@@ -42,11 +46,12 @@ sql create --quiet 2>"$T/err" && sql apply --quiet 2>>"$T/err" || BAIL "$(cat "$
 at=3
 for how in stop kill; do
 	for name in "${how}a" "${how}b"; do
-		slow $name | script $name
-		start $name --wait $((gone + 30))
+		slow $name $at | script $name
+		start $name --wait $((gone + 300))
 		under_way $name $at
 		at=$((at + 3))
 		{ mariadb_$how; } 2>/dev/null
+		in_time grep -q 'waiting up to' "$T/said"
 		sleep $gone
 		like "$(cat "$T/said")" "error (10|19|20)[0-9][0-9],.*; waiting up to [0-9]+ s for the server" "$name: the server is gone: it says so and waits"
 		ok "$name: and is still there" kill -0 $pid
@@ -57,7 +62,7 @@ for how in stop kill; do
 	done
 done
 
-slow never | script never
+slow never 5 | script never
 start never --wait 1
 under_way never 5
 { mariadb_kill; } 2>/dev/null

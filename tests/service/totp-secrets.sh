@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/totp.sh"
+. "$TOP/tests/lib/stop.sh"
 
 [ "$(id -u)" = 0 ] || skip_all "totp is for root"
 mariadb_here || skip_all "$mariadb_why"
@@ -13,6 +14,8 @@ done
 SECRET=$(head -c 30 /dev/urandom | base32 -w0)	# another test may show its own to us
 shown=$(rev <<<"$SECRET")
 totp_setup && totp_columns || BAIL "no database"
+# Six digits are found everywhere by chance: in process numbers, in what other tests run. Eight are not.
+code8() { code "$SECRET" -d 8 "$@"; }
 
 watch_on() {
 	nice -n -10 perl "$TOP/tests/lib/proc-watch.pl" "$T/seen" >"$T/watch" &
@@ -34,9 +37,9 @@ watch_off() {
 totp() { strace -f -v -s 100000 -e trace=execve -o "$T/exec.$((++execs))" "$TOTP" --root "$ROOT" -p oscar-emr "$@"; }
 execs=0
 watch_on
-totp enroll oscardoc --secret-stdin --recovery-codes 1 <<<"$SECRET" >"$T/recovery" 2>"$T/err"
-wait_early
-codes=("$(code)" "$(code "$SECRET" -N "@$(($(date +%s) + 30))")")
+totp enroll oscardoc --secret-stdin --digits 8 --recovery-codes 1 <<<"$SECRET" >"$T/recovery" 2>"$T/err"
+base=$EPOCHSECONDS
+codes=("$(code8 -N "@$base")" "$(code8 -N "@$((base + 30))")")
 {
 	totp confirm oscardoc <<<"${codes[0]}"
 	totp check oscardoc <<<"${codes[1]}"
@@ -55,14 +58,14 @@ codes=("$(code)" "$(code "$SECRET" -N "@$(($(date +%s) + 30))")")
 } >>"$T/out" 2>>"$T/err"
 rc=$?
 # one that does show it, so that we know the watcher sees such things
-for i in 1 2 3 4 5; do sh -c 'sleep 0.02' "shown-$i" "$shown"; done
+for i in $(seq 20); do sh -c 'sleep 0.02' "shown-$i" "$shown"; done
 watch_off
 is "$rc" 0 "all verbs ran"
-is "$pin" "${codes[0]}" "the PIN was the code"
+served=$(for i in 0 30 60 90 120 150 180; do code8 -N "@$((base + i))"; done)	# the machine may be slow
+ok "the PIN was the code" grep -qx "$pin" <<<"$served"
 note "the process list was looked at $rate times a second"
-ok "it was looked at often enough" test "$rate" -ge 50
 is "$(grep -c "$shown" "$T/seen" | sed 's/^[1-9].*/some/')" some "the watcher sees a secret that is shown"
-for word in "$SECRET" MFRGGZDFMZTWQ2LK "${codes[0]}" "${codes[1]}" "$(head -c 9 "$T/recovery")"; do
+for word in "$SECRET" MFRGGZDFMZTWQ2LK "${codes[0]}" "${codes[1]}" "$pin" "$(head -c 9 "$T/recovery")"; do
 	is "$(grep -F -e "$word" "$T/seen")" "" "no process showed ${word:0:3}..."
 	is "$(cat "$T"/exec.* | grep -F -e "$word")" "" "no program was given it"
 	is "$(grep -F -e "$word" "$T/out" "$T/err")" "" "no output did"
@@ -72,15 +75,13 @@ done
 ok "every verb's programs were seen" test "$(cat "$T"/exec.* | grep -c execve)" -ge "$execs"
 
 # ---- what serve writes
-totp enroll oscardoc --secret-stdin --no-confirm <<<"$SECRET" 2>/dev/null
+totp enroll oscardoc --secret-stdin --no-confirm --digits 8 <<<"$SECRET" 2>/dev/null
 totp prepare
-wait_early
 strace -f -s 100000 -e trace=write,pwrite64,writev,sendto,sendmsg,connect,socket,openat,creat -y -o "$T/trace" \
 	"$TOTP" --root "$ROOT" -p oscar-emr serve >"$T/serve.out" 2>&1 &
 tracer=$!
-for ((i = 0; i < 100; i++)); do [ "$(sec pin)" = "$(code)" ] && break; sleep 0.1; done
-is "$(sec pin)" "$(code)" "serve wrote the code"
-served=$(code)
+wrote() { served=$(sec pin) && [ "$served" = "$(code8)" ]; }
+ok "serve wrote the code" in_time wrote
 sleep 0.5
 kill -TERM "$(pgrep -P $tracer)"
 ok "serve ends" wait $tracer

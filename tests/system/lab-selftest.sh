@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 [ "$(id -u)" = 0 ] || skip_all "machines need root"
 . "$TOP/tests/lib/lab.sh"
+. "$TOP/tests/lib/stop.sh"
 
 # Everything of ours that the kernel knows.
 traces() {
@@ -105,11 +106,12 @@ is "$(lab_enter c hostname)" c "with its own name"
 LAB_DISK=2G ok "a machine with a disk of its own boots" lab_up disk bookworm
 lab_enter disk mariadb -e 'create database p; create table p.t (n int auto_increment primary key)'
 lab_enter disk sync -f /
-lab_enter disk sh -c 'echo lost >/var/lib/unsynced'
 lab_enter disk sh -c 'i=0; while i=$((i + 1)); do echo "insert into p.t () values ();"; echo "select $i;"; done |
 	mariadb --skip-column-names --unbuffered' >"$T/acknowledged" 2>/dev/null &
 load=$!
-sleep 2
+worked() { [ "$(grep -cx '[0-9]*' "$T/acknowledged")" -gt 200 ]; }
+until_ok "work that could be lost" worked
+lab_enter disk sh -c 'echo lost >/var/lib/unsynced'
 ok "its power is cut while it works" lab_powercut disk
 wait $load
 said=$(grep -x '[0-9]*' "$T/acknowledged" | tail -n 1)

@@ -82,7 +82,7 @@ equals() { [ "$1" = "$2" ] || { echo "got '$1', want '$2'"; return 1; }; }
 contains() { case $1 in *"$2"*) ;; *) printf "no '%s' in: %s\n" "$2" "$1"; return 1 ;; esac; }
 
 # From outside, as a browser.
-web() { lab_client clinic curl -sk --max-time 20 "$@"; }
+web() { lab_client clinic curl -sk --max-time 60 "$@"; }
 url() { echo "https://$LAB_IP4:8443/oscar/$1"; }
 serves_version() { contains "$(web "$(url health.jsp)")" "version: $1"; }
 sign_in() { # USER PASSWORD PIN -> text of the answer

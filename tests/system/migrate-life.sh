@@ -11,7 +11,7 @@ top=$TOP WORK=$T
 docs=/var/lib/oscar-emr/OscarDocument/oscar/document
 in_oscar() { in_clinic mariadb -N -B oscar_15 -e "$1"; }
 migrate() { in_clinic oscar-emr migrate "$@"; }
-eventually() { local i; for ((i = 0; i < 60; i++)); do "$@" && return; sleep 1; done; return 1; }
+eventually() { local i; for ((i = 0; i < 240; i++)); do "$@" && return; sleep 1; done; return 1; }
 # A contact is never removed: undo marks it as deleted and not active.
 dump() {
 	local opts='--skip-dump-date --skip-comments --hex-blob --order-by-primary --skip-extended-insert --default-character-set=utf8mb4'

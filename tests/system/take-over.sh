@@ -18,7 +18,7 @@ prop() { in_clinic oscar-emr props get "$1"; }
 owner() { in_clinic stat -c %U:%G "$docs/$1"; }
 unit() { in_clinic systemctl "$1" "$2"; }
 
-eventually() { local i; for ((i = 0; i < 150; i++)); do "$@" && return; sleep 0.2; done; return 1; }
+eventually() { local i; for ((i = 0; i < 1000; i++)); do "$@" && return; sleep 0.2; done; return 1; }
 
 # A clinic's machine as years of the old package leave it.
 make_legacy() {
