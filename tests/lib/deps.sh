@@ -10,7 +10,7 @@ build="build-essential debhelper pkg-config po-debconf zip
 test="mmdebstrap systemd-container iproute2 e2fsprogs strace util-linux zstd curl
 	git perl openssh-client netcat-openbsd faketime lsof dpkg-dev acl attr libarchive-tools lintian mandoc piuparts autopkgtest unzip
 	mariadb-server galera-4 rsync openjdk-17-jdk-headless oathtool zbar-tools imagemagick
-	gnupg gpg-agent paperkey pgpgpg clang libclang-rt-14-dev augeas-tools python3 openssl debconf"
+	gnupg gpg-agent paperkey pgpgpg time clang libclang-rt-14-dev augeas-tools python3 openssl debconf"
 
 want=$build
 [ "${1:-}" = build ] || want="$build $test"
