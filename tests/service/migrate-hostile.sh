@@ -38,6 +38,15 @@ names >"$T/after"
 same "$T/after" "$T/before" "back and forth three times: as before"
 is "$(cat "$T/err")" "" "quietly, where that is asked for"
 
+# ---- edited between plan and run: what is there when it runs counts ----
+migrate plan middle-names >"$T/out"
+q "UPDATE demographic SET first_name = 'Mia Lou' WHERE demographic_no = 4; DELETE FROM demographic WHERE demographic_no = 5"
+ok "run" run_it middle-names -q
+is "$(q "SELECT CONCAT(first_name, '/', middleNames) FROM demographic WHERE demographic_no = 4")" "Mia/Lou" "the name that is there now"
+migrate undo middle-names -q
+is "$(q "SELECT first_name FROM demographic WHERE demographic_no = 4")" "Mia Lou" "and comes back"
+names >"$T/before"
+
 # ---- the record of what was changed is damaged ----
 run_it middle-names -q
 names >"$T/run"
@@ -58,11 +67,11 @@ DELETE FROM maintkit_undo WHERE pk = 4 AND kept = 0|lacks old values
 INSERT INTO maintkit_undo (run_id, batch, tab, pk, col, old, now) SELECT run_id, batch, tab, 999, col, old, now FROM maintkit_undo WHERE kept = 0 LIMIT 1|has more than belongs to it
 ALTER TABLE maintkit_undo DROP old|'maintkit_undo', .*lacks the column 'old'
 ALTER TABLE maintkit_undo ENGINE=MyISAM|'maintkit_undo', .*not kept by InnoDB
-DROP TABLE maintkit_run|'maintkit_run', .*does not know run 1, of which 'maintkit_undo' has the old values
+DROP TABLE maintkit_run|'maintkit_run', .*does not know run [0-9]+, of which 'maintkit_undo' has the old values
 END
 q "DROP TABLE maintkit_run"
 rc_is 2 "without the record of runs nothing new is begun" run_it roster
-like "$(migrate list)" "roster +due.*warning: .*'maintkit_run'.*does not know run 1" "list tells"
+like "$(migrate list)" "roster +due.*warning: .*'maintkit_run'.*does not know run" "list tells"
 q "CREATE TABLE maintkit_run LIKE kept_run; INSERT INTO maintkit_run SELECT * FROM kept_run"
 ok "with the record all is undone" migrate undo middle-names -q
 names >"$T/after"
@@ -178,8 +187,11 @@ mariadb_sql "CREATE USER demo@localhost IDENTIFIED BY 'x'; GRANT ALL ON demo_db.
 application() { while [ -e "$T/go" ]; do mariadb --no-defaults --socket="$MARIADB_SOCKET" -udemo -px demo_db -e "UPDATE demographic SET middleNames = 'Edited' WHERE demographic_no = $((RANDOM % 20000 + 20))" 2>/dev/null; done; }
 application & app=$!
 migrate undo middle-names --online -q >"$T/out" 2>&1 & pid=$!
-sleep 0.3; mariadb_stop; mariadb_start || BAIL "the server does not come back"
+await "the undo" "SELECT COUNT(*) > 0 FROM demo_db.maintkit_run WHERE state = 'undoing' OR undone > '$(q "SELECT UTC_TIMESTAMP()")'"
+mariadb_stop; mariadb_start || BAIL "the server does not come back"
 wait $pid; rc=$?; rm "$T/go"; wait $app
+# lost between two steps of its own it says "not now"; the same command goes on
+[ "$rc" != 3 ] || { migrate undo middle-names --online -q >>"$T/out" 2>&1; rc=$?; }
 is "$rc" 0 "undo beside the application, over a restart of the server" || diag "$(cat "$T/out")"
 is "$(q "SELECT COUNT(*) FROM demographic WHERE first_name = 'Sue' OR middleNames = 'Ann'")" 0 "nothing of ours is left"
 is "$(q "SELECT COUNT(*) FROM maintkit_undo u JOIN demographic d ON d.demographic_no = u.pk WHERE u.kept = 1 AND u.run_id = (SELECT MAX(run_id) FROM maintkit_run) AND d.middleNames <> 'Edited'")" 0 "what it left is what the application wrote"
