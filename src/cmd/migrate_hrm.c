@@ -207,6 +207,13 @@ static int set_provider(struct migrate *m, const struct row *r, const char *reci
 	if (!provider)
 		return 0;
 	h->found++;
+	/* Half a number would be another provider's. */
+	size_t max;
+
+	if (migrate_fit(m, T_DOCUMENT, COLUMN_PROVIDER, provider, strlen(provider), &max) != MIGRATE_FITS) {
+		migrate_problem(m, T_DOCUMENT, r->id, "recipient", "the column cannot hold provider '%s': it is left as it is", provider);
+		return 0;
+	}
 	return change(m, r, COLUMN_PROVIDER, provider, err);
 }
 

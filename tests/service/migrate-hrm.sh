@@ -81,6 +81,12 @@ is "$(q "SELECT COUNT(*) FROM HRMDocument WHERE recipientId = 'D012345' AND reci
 like "$err" "providers without type: 3" "and says why"
 ok "guessed" run_hrm --providers-only --guess-provider-types
 is "$(q "SELECT DISTINCT recipientProviderNo FROM HRMDocument WHERE BINARY recipientId = 'D012345'")" 101 "finds them"
+q "UPDATE HRMDocument SET recipientProviderNo = NULL; ALTER TABLE provider MODIFY provider_no varchar(40); UPDATE provider SET provider_no = CONCAT(provider_no, REPEAT('x', 30)) WHERE provider_no = '101'"
+ok "with a provider's number that the column cannot hold" run_hrm --providers-only --guess-provider-types
+like "$err" "recipient: HRMDocument" "it is told"
+is "$(q "SELECT COUNT(*) FROM HRMDocument WHERE recipientProviderNo LIKE '%x%'")" 0 "and no part of it is written"
+q "UPDATE provider SET provider_no = '101' WHERE provider_no LIKE '101x%'; UPDATE HRMDocument SET recipientProviderNo = NULL"
+ok "again with the right one" run_hrm --providers-only --guess-provider-types
 is "$(q "SELECT practitionerNoType FROM provider WHERE provider_no = '101'")" "" "provider is only read"
 
 # ---- where files are ----
