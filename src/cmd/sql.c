@@ -35,15 +35,15 @@ static const struct opt repair_opts[] = {
 };
 
 static const struct verb verbs[] = {
-	{ "create", "", "Make the database and the application's account.", VERB_DRY_RUN | VERB_DEFER | VERB_LOCK,
+	{ "create", "", "Make the database and the application's account.", VERB_DRY_RUN | VERB_DEFER | VERB_LOCK | VERB_JSON,
 	  0, 0, create_opts, sql_create },
 	{ "apply", "[NAME | FILE.sql]...", "Apply what is due, or the scripts named.", VERB_DRY_RUN | VERB_DEFER | VERB_JSON,
 	  0, -1, apply_opts, sql_apply },
 	{ "plan", "[NAME | FILE.sql]...", "Show what apply would run.", VERB_JSON, 0, -1, plan_opts, sql_plan },
 	{ "status", "", "Show which scripts were applied.", VERB_JSON, 0, 0, connection, sql_status },
 	{ "verify", "", "Check that what applied scripts promised is there.", VERB_JSON, 0, 0, connection, sql_verify },
-	{ "repair", "NAME", "Say what became of a statement that was cut off.", VERB_DRY_RUN, 1, 1, repair_opts, sql_repair },
-	{ "baseline", "", "Adopt an existing database by looking at its tables.", VERB_DRY_RUN | VERB_DEFER | VERB_LOCK,
+	{ "repair", "NAME", "Say what became of a statement that was cut off.", VERB_DRY_RUN | VERB_JSON, 1, 1, repair_opts, sql_repair },
+	{ "baseline", "", "Adopt an existing database by looking at its tables.", VERB_DRY_RUN | VERB_DEFER | VERB_LOCK | VERB_JSON,
 	  0, 0, connection, sql_baseline },
 	{ 0 },
 };

@@ -5,6 +5,7 @@
 #define MAINTKIT_CMD_SQL_H
 
 #include <mysql.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "../core/sha256.h"
@@ -42,6 +43,8 @@ struct sql_script {
 	struct strv session;		/* NAME=VALUE */
 	char sha256[SHA256_HEX_SIZE];	/* filled by sql_script_read() */
 	int64_t bytes;
+	struct stat *seen;		/* the files that have that checksum, as they were when they were read */
+	size_t n_seen;
 };
 
 struct sql_scripts {
@@ -115,8 +118,7 @@ bool sql_watch_lost(struct sql_watch *w, struct db *db);
 struct sql_file {			/* one of the stack that SOURCE makes */
 	int fd;
 	char *path;
-	dev_t dev;
-	ino_t ino;
+	struct stat st;			/* as it was opened */
 	struct sqlsplit *sp;
 };
 #define SQL_SOURCE_DEPTH 16
@@ -166,7 +168,8 @@ struct sql_run {
 	struct strv near;		/* tables and others of the latest statement that was run alone, and of those behind it that are not on record */
 	bool near_all;			/* ... it reads what we do not know */
 	struct strv safe, unsafe;	/* tables by name: engine undoes a transaction, or does not */
-	bool code_known, code_any, code_writes;	/* there are routines or triggers; they may write into tables that keep it */
+	/* There are routines or triggers; such as DML runs; they may write into tables that keep it; end transactions. */
+	bool code_known, code_any, code_hidden, code_writes, code_free_known, code_free;
 	struct db *side;		/* a second connection, for what must not go through ours; or NULL */
 	bool marked;			/* the database knows that this transaction left something that it will not undo */
 	struct strv prepared;		/* name, text ("": not known), name, text ... */
@@ -252,15 +255,15 @@ int sql_journal_mark(struct sql_run *r, struct err *err) MUST_CHECK;
 
 /* Does a transaction undo what the statement changes? 1, 0, -1. sql_engine.c. And: the statement at hand may have changed that. */
 int sql_is_undone(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
-/* Are there routines or triggers at all? */
-bool sql_has_code(struct sql_run *r);
+/* Are there routines or triggers that such a statement may run? */
+bool sql_has_code(struct sql_run *r, const struct sql_kind *k);
 void sql_engine_forget(struct sql_run *r, const struct sql_kind *k);
 
 /* AUTO_INCREMENT counters, sql_counters.c. Before an insert; after any statement of the script
  * (also skipped ones); at the point where a run goes on. */
 int sql_counters_before(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
 /* Before a statement that may run a routine or trigger: it may insert into any table. */
-int sql_counters_hidden(struct sql_run *r, struct err *err) MUST_CHECK;
+int sql_counters_hidden(struct sql_run *r, const struct sql_kind *k, struct err *err) MUST_CHECK;
 void sql_counters_learn(struct sql_run *r, const struct sql_kind *k);
 int sql_counters_restore(struct sql_run *r, struct err *err) MUST_CHECK;
 /* Statements for the journal's packet; what is on record must not outlive an ALTER. */
@@ -312,6 +315,16 @@ typedef int sql_scan_fn(struct sql_run *r, void *arg, struct err *err);
 int sql_scan(struct tool *t, struct db *db, const struct sql_script *s, sql_scan_fn *fn, void *arg, struct err *err) MUST_CHECK;
 /* The settings that the profile gives the session; only: no other than this one (NULL: all). */
 int sql_session_settings(struct sql_run *r, const char *only, struct err *err) MUST_CHECK;
+
+/* ---- --json of the verbs that change something: sql_json.c ---- */
+
+/* { "database": ..., members or "scripts": [ ... ], "error": null or text } on stdout, also when the verb failed. */
+void sql_json_begin(struct tool *t, bool scripts);
+void sql_json_member(const char *key, const char *value);
+/* statements < 0: not counted. */
+void sql_json_script(const char *name, const char *path, const char *outcome, int64_t statements);
+/* rc of the verb; returned, or -1 when it could not be written. */
+int sql_json_end(struct tool *t, int rc, struct err *err);
 
 /* ---- verbs ---- */
 int sql_create(struct tool *t, int argc, char **argv, struct err *err);

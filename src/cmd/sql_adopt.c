@@ -264,13 +264,17 @@ static int look_at_script(struct tool *t, struct db *db, struct sql_script *s, s
 	missing = missing_of(db, &p, s->role == SQL_INSTALL, &names, err);
 	if (missing < 0)
 		return -1;
-	if (s->role == SQL_INSTALL && missing)
+	if (s->role == SQL_INSTALL && missing) {
+		sql_json_script(s->name, s->path, "not there", -1);
 		return err_set(err, ERR_POLICY, "database '%s' cannot be adopted: %lld object%s of script '%s' %s missing: %s",
 			       sql_database(t, NULL), (long long)missing, missing == 1 ? "" : "s", s->name, missing == 1 ? "is" : "are", names.p);
+	}
 	if (s->role == SQL_INSTALL || (p.n && !missing)) {
 		strv_add(found, s->name);
+		sql_json_script(s->name, s->path, t->dry_run ? "would be adopted" : "adopted", -1);
 		log_info("script '%s': its objects are there (%zu looked at)", s->name, p.n);
 	} else {
+		sql_json_script(s->name, s->path, "not there", -1);
 		log_info("script '%s': not there: %s", s->name, names.len ? names.p : "nothing to look at");
 	}
 	return 0;
@@ -293,7 +297,7 @@ static int record_baseline(struct tool *t, struct db *db, struct sql_scripts *al
 	return db_meta_set(db, SQL_META_ORIGIN, "baselined", NULL, err);
 }
 
-int sql_baseline(struct tool *t, int argc, char **argv, struct err *err)
+static int baseline(struct tool *t, struct err *err)
 {
 	CLEANUP(sql_scripts_release) struct sql_scripts all = SQL_SCRIPTS_INIT;
 	CLEANUP(sql_view_release) struct sql_view v = { 0 };
@@ -301,8 +305,6 @@ int sql_baseline(struct tool *t, int argc, char **argv, struct err *err)
 	CLEANUP(sql_unlock) struct sql_hold hold = { 0 };
 	AUTO_STRV found = STRV_INIT;
 
-	(void)argc;
-	(void)argv;
 	if (sql_scripts_load(t, &all, err) < 0 || sql_look(t, &db, &v, err) < 0 ||
 	    sql_lock(t, db, sql_database(t, NULL), v.exists && !t->dry_run, &hold, err) < 0)
 		return -1;
@@ -322,6 +324,14 @@ int sql_baseline(struct tool *t, int argc, char **argv, struct err *err)
 		return -1;
 	log_info("database '%s' was adopted as it is", sql_database(t, NULL));
 	return 0;
+}
+
+int sql_baseline(struct tool *t, int argc, char **argv, struct err *err)
+{
+	(void)argc;
+	(void)argv;
+	sql_json_begin(t, true);
+	return sql_json_end(t, baseline(t, err), err);
 }
 
 /* ---- repair ---- */
@@ -347,22 +357,22 @@ static int repair_beyond(struct tool *t, struct db *db, const char *name, int64_
 	scriptstate_format_beyond(&sql, sql_database(t, NULL), name, 0);
 	if (!t->dry_run && db_run(db, sql.p, NULL, 0, NULL, err) < 0)
 		return -1;
+	sql_json_script(name, NULL, t->dry_run ? "would be taken back" : "taken back", -1);
 	log_info("the transaction of statement %lld of script '%s' %s recorded as taken back; go on with: maintkit -p %s sql apply %s", (long long)number,
 		 name, t->dry_run ? "would be" : "is", t->package, name);
 	return 0;
 }
 
-int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
+static int repair(struct tool *t, const char *name, struct err *err)
 {
 	CLEANUP(sql_view_release) struct sql_view v = { 0 };
 	CLEANUP(db_cleanup) struct db *db = NULL;
 	CLEANUP(sql_unlock) struct sql_hold hold = { 0 };
-	const char *schema = sql_database(t, err), *name = argv[0];
+	const char *schema = sql_database(t, err);
 	struct script_range *past = NULL;
 	size_t n = 0;
 	int64_t number, open_at = 0, beyond = 0;
 
-	(void)argc;
 	if (!schema || !!sql_opts.done == !!sql_opts.redo)
 		return schema ? err_set(err, ERR_USAGE, "say --done N or --redo N") : -1;
 	if (number_of(sql_opts.done ? sql_opts.done : sql_opts.redo, &number, err) < 0 || sql_connect(t, true, &db, err) < 0 ||
@@ -379,6 +389,7 @@ int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
 		if (!t->dry_run && (scriptstate_forget(db, schema, name, err) < 0 ||
 				    scriptstate_begin(db, schema, name, "", 0, err) < 0))
 			return -1;
+		sql_json_script(name, NULL, t->dry_run ? "would be forgotten" : "forgotten", -1);
 		log_info("script '%s' %s forgotten: the next apply begins it anew", name, t->dry_run ? "would be" : "is");
 		return 0;
 	}
@@ -391,7 +402,15 @@ int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
 				 err_set(err, ERR_FAIL, "no statement of script '%s' is in question", name);
 	if (!t->dry_run && scriptstate_settle(db, schema, name, number, sql_opts.done, err) < 0)
 		return -1;
+	sql_json_script(name, NULL, sql_opts.done ? t->dry_run ? "would be done" : "done" : t->dry_run ? "would be not done" : "not done", -1);
 	log_info("statement %lld of script '%s' %s recorded as %s; go on with: maintkit -p %s sql apply %s", (long long)number,
 		 name, t->dry_run ? "would be" : "is", sql_opts.done ? "done" : "not done", t->package, name);
 	return 0;
+}
+
+int sql_repair(struct tool *t, int argc, char **argv, struct err *err)
+{
+	(void)argc;
+	sql_json_begin(t, true);
+	return sql_json_end(t, repair(t, argv[0], err), err);
 }

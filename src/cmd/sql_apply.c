@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../core/json.h"
 #include "sql.h"
 
 #ifndef MAINTKIT_VERSION
@@ -16,18 +15,9 @@
 #define LOST_MAX 3		/* lost this often in a row without having got any further: give up */
 #define DEADLOCK_MAX 3		/* the same for being chosen as a deadlock's victim */
 
-/* --json: what became of each script. */
-static struct buf report_text = BUF_INIT;
-static struct json report = { .out = &report_text };
-
 static void tell(const struct sql_script *s, const char *outcome, int64_t statements)
 {
-	json_object(&report, NULL);
-	json_string(&report, "script", s->name);
-	json_string(&report, "file", s->path);
-	json_string(&report, "outcome", outcome);
-	json_int(&report, "statements", statements);
-	json_end(&report);
+	sql_json_script(s->name, s->path, outcome, statements);
 }
 
 /* May scripts be run here at all? named: the admin asked for this one. */
@@ -231,17 +221,6 @@ static int apply(struct tool *t, int argc, char **argv, struct err *err)
 
 int sql_apply(struct tool *t, int argc, char **argv, struct err *err)
 {
-	int rc;
-
-	json_object(&report, NULL);
-	json_string(&report, "database", sql_database(t, NULL));
-	json_array(&report, "scripts");
-	rc = apply(t, argc, argv, err);
-	json_end(&report);
-	json_string(&report, "error", rc < 0 ? err->text : NULL);
-	json_end(&report);
-	if (t->json && tool_print(&report_text, rc < 0 ? NULL : err) < 0)
-		rc = -1;
-	buf_release(&report_text);
-	return rc;
+	sql_json_begin(t, true);
+	return sql_json_end(t, apply(t, argc, argv, err), err);
 }

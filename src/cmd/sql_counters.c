@@ -89,9 +89,9 @@ static int count_all(struct sql_run *r, struct err *err)
 }
 
 /* All tables that are known count as inserted into. */
-int sql_counters_hidden(struct sql_run *r, struct err *err)
+int sql_counters_hidden(struct sql_run *r, const struct sql_kind *k, struct err *err)
 {
-	if (r->hold->lease || !sql_has_code(r))
+	if (r->hold->lease || !sql_has_code(r, k))
 		return 0;
 	if (!r->counted_all && count_all(r, err) < 0)
 		return -1;

@@ -131,6 +131,7 @@ static int ensure_database(struct tool *t, struct db *db, const char *name, stru
 		return -1;
 	}
 	if (t->dry_run) {
+		sql_json_member("outcome", there ? "there" : "would be created");
 		log_info("database '%s' %s", name, there ? "exists" : "would be created");
 		return 0;
 	}
@@ -139,6 +140,7 @@ static int ensure_database(struct tool *t, struct db *db, const char *name, stru
 	if (select_database(db, name, err) < 0 || sql_view_load(db, &v, err) < 0 ||
 	    record_database(t, db, &v, name, !there || (begun && !v.origin && v.empty), err) < 0)
 		return -1;
+	sql_json_member("outcome", !there ? "created" : v.origin || v.empty ? "there" : "adopted");
 	if (!there)
 		log_info("database '%s' was created", name);
 	else if (v.origin || v.empty)
@@ -321,6 +323,8 @@ static int ensure_account(struct tool *t, struct db *db, struct account *a, stru
 	if (read_password(t, a, err) < 0 || (in = try_login(t, a, err)) < 0)
 		return -1;
 	if (t->dry_run) {
+		sql_json_member("account", id);
+		sql_json_member("account-outcome", in ? "there" : "would be created");
 		log_info("account '%s' %s", id, in ? "is there and its password is right" : "would be created");
 		return 0;
 	}
@@ -344,19 +348,19 @@ static int ensure_account(struct tool *t, struct db *db, struct account *a, stru
 	granted = grant(t, db, a, err);
 	if (granted < 0)
 		return -1;
+	sql_json_member("account", id);
+	sql_json_member("account-outcome", !in ? "created" : granted ? "privileges" : "there");
 	log_info(in ? granted ? "account '%s' was given its privileges" : "account '%s' is there" :
 		 "account '%s' was created with a random password, which is in the properties file", id);
 	return 0;
 }
 
-int sql_create(struct tool *t, int argc, char **argv, struct err *err)
+static int create(struct tool *t, struct err *err)
 {
 	CLEANUP(account_release) struct account a = { 0 };
 	CLEANUP(db_cleanup) struct db *db = NULL;
 	CLEANUP(sql_unlock) struct sql_hold hold = { 0 };
 
-	(void)argc;
-	(void)argv;
 	if (!(a.database = sql_database(t, err)) || !(a.user = profile_require(t->profile, "database", "user", err)))
 		return -1;
 	a.host = profile_get_or(t->profile, "database", "host", "localhost");
@@ -365,4 +369,12 @@ int sql_create(struct tool *t, int argc, char **argv, struct err *err)
 	if (ensure_database(t, db, a.database, err) < 0)
 		return -1;
 	return ensure_account(t, db, &a, err);
+}
+
+int sql_create(struct tool *t, int argc, char **argv, struct err *err)
+{
+	(void)argc;
+	(void)argv;
+	sql_json_begin(t, false);
+	return sql_json_end(t, create(t, err), err);
 }

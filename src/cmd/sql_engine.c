@@ -25,30 +25,36 @@ static bool all_are_undone(struct sql_run *r)
 			  v, 5, &doubtful, NULL) == 0 && !doubtful;
 }
 
-#define CODE " (SELECT routine_definition AS body FROM information_schema.routines WHERE routine_schema NOT IN " FOREIGN_SCHEMAS \
-	     " UNION ALL SELECT action_statement FROM information_schema.triggers WHERE trigger_schema NOT IN " FOREIGN_SCHEMAS ") c"
+#define CODE " (SELECT routine_definition AS body, routine_type <> 'PROCEDURE' AS hidden FROM information_schema.routines WHERE routine_schema NOT IN " FOREIGN_SCHEMAS \
+	     " UNION ALL SELECT action_statement, 1 FROM information_schema.triggers WHERE trigger_schema NOT IN " FOREIGN_SCHEMAS ") c"
 
-/* Look once: is there code, does it name a table that keeps its rows, does it write files? */
+/* Look once: is there code that a DML statement may run, or any; does it name a table that keeps its rows, does it write files? */
 static void look_at_code(struct sql_run *r)
 {
 	struct db_value v[] = { WORD_BEGINS, WORD_ENDS, DBV_STR("(?i)\\b(outfile|dumpfile)\\b") };
-	int64_t code = 1, doubtful = 1;
+	int64_t any = 1, hidden = 1, doubtful = 1;
 
 	if (r->code_known)
 		return;
 	r->code_known = true;
-	r->code_any = db_get_int(r->db, "SELECT COUNT(*) FROM" CODE, NULL, 0, &code, NULL) < 0 || code;
-	r->code_writes = r->code_any &&
-		(db_get_int(r->db, "SELECT COUNT(*) FROM" CODE
-			    " LEFT JOIN information_schema.tables t ON t.table_type = 'BASE TABLE' AND t.engine <> 'InnoDB'"
-			    " AND t.table_schema NOT IN " FOREIGN_SCHEMAS " AND LOCATE(t.table_name, c.body) AND c.body REGEXP CONCAT(?, t.table_name, ?)"
-			    " WHERE t.table_name IS NOT NULL OR c.body IS NULL OR c.body REGEXP ?", v, 3, &doubtful, NULL) < 0 || doubtful);
+	if (db_get_int(r->db, "SELECT COUNT(*) FROM" CODE, NULL, 0, &any, NULL) == 0 && !any)
+		hidden = doubtful = 0;
+	else if (db_get_int(r->db, "SELECT COUNT(*) FROM" CODE " WHERE c.hidden", NULL, 0, &hidden, NULL) < 0 ||
+		 db_get_int(r->db, "SELECT COUNT(*) FROM" CODE
+				 " LEFT JOIN information_schema.tables t ON t.table_type = 'BASE TABLE' AND t.engine <> 'InnoDB'"
+				 " AND t.table_schema NOT IN " FOREIGN_SCHEMAS " AND LOCATE(t.table_name, c.body) AND c.body REGEXP CONCAT(?, t.table_name, ?)"
+				 " WHERE t.table_name IS NOT NULL OR c.body IS NULL OR c.body REGEXP ?", v, 3, &doubtful, NULL) < 0)
+		hidden = doubtful = 1;
+	r->code_any = any;
+	r->code_hidden = hidden;
+	r->code_writes = doubtful;
+	r->code_free_known = false;
 }
 
-bool sql_has_code(struct sql_run *r)
+bool sql_has_code(struct sql_run *r, const struct sql_kind *k)
 {
 	look_at_code(r);
-	return r->code_any;
+	return k->class == SQL_OPAQUE ? r->code_any : r->code_hidden;
 }
 
 static bool code_may_write(struct sql_run *r)
@@ -63,7 +69,12 @@ static bool code_is_free(struct sql_run *r)
 	struct db_value v[] = { DBV_STR("(?i)\\b(execute|transaction|commit|rollback|autocommit)\\b") };
 	int64_t n = 1;
 
-	return sql_has_code(r) && (db_get_int(r->db, "SELECT COUNT(*) FROM" CODE " WHERE c.body REGEXP ?", v, 1, &n, NULL) < 0 || n);
+	look_at_code(r);
+	if (!r->code_any || r->code_free_known)
+		return r->code_any && r->code_free;
+	r->code_free = db_get_int(r->db, "SELECT COUNT(*) FROM" CODE " WHERE c.body REGEXP ?", v, 1, &n, NULL) < 0 || n;
+	r->code_free_known = true;
+	return r->code_free;
 }
 
 /* Of what is not read to its end: is it code and statements whose text says where they write? */

@@ -149,7 +149,7 @@ static int run_dml(struct sql_run *r, const struct sql_kind *k, struct err *err)
 		return sql_journal_alone(r, k, err);
 	if (!safe && sql_journal_mark(r, err) < 0)
 		return -1;
-	if (!k->savepoint && (sql_counters_before(r, k, err) < 0 || (!k->reads_only && sql_counters_hidden(r, err) < 0) ||
+	if (!k->savepoint && (sql_counters_before(r, k, err) < 0 || (!k->reads_only && sql_counters_hidden(r, k, err) < 0) ||
 			      sql_journal_begin(r, err) < 0))
 		return -1;
 	if (send_item(r, err) < 0)
@@ -257,12 +257,12 @@ static int run_inside(struct sql_run *r, const struct sql_kind *k, struct err *e
 		return run_alone(r, k, err);
 	if (!safe && sql_journal_mark(r, err) < 0)
 		return -1;
-	if (sql_counters_hidden(r, err) < 0 || sql_journal_begin(r, err) < 0 || sql_journal_inside(r, k, err) < 0)
+	if (sql_counters_hidden(r, k, err) < 0 || sql_journal_begin(r, err) < 0 || sql_journal_inside(r, k, err) < 0)
 		return -1;
 	r->tx_dirty |= k->class != SQL_SESSION;
-	sql_engine_forget(r, k);
 	if (r->my->server_status & SERVER_STATUS_IN_TRANS)
 		return 0;
+	sql_engine_forget(r, k);
 	r->open = false;
 	r->near_all = true;
 	follow_transaction(r);
@@ -280,7 +280,7 @@ static int run_session(struct sql_run *r, const struct sql_kind *k, struct err *
 		return -1;
 	/* A function that is called for a value may change rows: with its record, or not at all. */
 	if (k->only_variables && !k->wants_row_count && memchr(r->item.text, '(', r->item.len) &&
-	    (sql_counters_hidden(r, err) < 0 || sql_journal_begin(r, err) < 0))
+	    (sql_counters_hidden(r, k, err) < 0 || sql_journal_begin(r, err) < 0))
 		return -1;
 	if (strcasestr(r->item.text, "completion_type"))
 		return err_set(err, ERR_FAIL, "completion_type is not supported: the journal would not know which transactions have begun; say AND CHAIN where it is meant");

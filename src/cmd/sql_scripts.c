@@ -24,6 +24,7 @@ void sql_scripts_release(struct sql_scripts *s)
 		free(s->v[i].name);
 		free(s->v[i].path);
 		strv_release(&s->v[i].session);
+		free(s->v[i].seen);
 	}
 	free(s->v);
 	*s = (struct sql_scripts)SQL_SCRIPTS_INIT;
@@ -127,6 +128,7 @@ struct sql_script *sql_scripts_find(struct tool *t, struct sql_scripts *s, const
 /* ---- checksums ---- */
 
 struct reading {
+	struct sql_script *script;
 	struct tool *t;
 	const char *top;		/* directory that SOURCE may not leave */
 	struct sha256 all;		/* of the files' checksums */
@@ -177,6 +179,17 @@ static void look_at_lines(struct reading *g, const char *path, struct buf *head,
 	}
 }
 
+static int remember(struct sql_script *s, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	s->seen = xreallocarray(s->seen, s->n_seen + 1, sizeof *s->seen);
+	s->seen[s->n_seen++] = st;
+	return 0;
+}
+
 static int digest(struct reading *g, const char *path, char hex[SHA256_HEX_SIZE], int64_t *bytes, struct err *err)
 {
 	AUTO_FD int fd = path_open(&g->t->root, path, O_RDONLY | O_NONBLOCK, 0, 0, err);
@@ -188,6 +201,8 @@ static int digest(struct reading *g, const char *path, char hex[SHA256_HEX_SIZE]
 
 	if (fd < 0)
 		return -1;
+	if (remember(g->script, fd) < 0)
+		return err_sys(err, errno, "'%s'", path);
 	g->depth++;
 	sha256_init(&h);
 	while ((n = read(fd, chunk, 1u << 18)) > 0) {
@@ -208,10 +223,11 @@ static int digest(struct reading *g, const char *path, char hex[SHA256_HEX_SIZE]
 int sql_script_read(struct tool *t, struct sql_script *s, struct err *err)
 {
 	AUTO_FREE char *top = path_dirname(s->path);
-	struct reading g = { .t = t, .top = top };
+	struct reading g = { .t = t, .top = top, .script = s };
 
 	sha256_init(&g.all);
 	s->bytes = 0;
+	s->n_seen = 0;
 	if (digest(&g, s->path, s->sha256, &s->bytes, err) < 0) {
 		err_prefix(err, "script '%s'", s->name);
 		return -1;

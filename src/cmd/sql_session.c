@@ -121,28 +121,19 @@ static bool is_news(struct sql_run *r, const char *name, const char *literal)
 	return true;
 }
 
-static int keep_variable(struct sql_run *r, const char *name, struct buf *out, struct err *err)
+/* names and the expressions for them: four columns each in one row. */
+static int keep_row(struct sql_run *r, const struct strv *names, const struct strv *quoted, const MYSQL_FIELD *f, char **cell,
+		    struct buf *out, struct err *err)
 {
-	AUTO_BUF v = BUF_INIT, ask = BUF_INIT, literal = BUF_INIT, set = BUF_INIT;
-	MYSQL_RES *res = NULL;
-	MYSQL_ROW row = NULL;
-	bool whole;
+	for (size_t i = 0; i < names->n; i++, f += 4, cell += 4) {
+		AUTO_BUF literal = BUF_INIT, set = BUF_INIT;
 
-	buf_addc(&v, '@');
-	if (db_quote_name(&v, name, err) < 0)
-		return -1;
-	buf_addf(&ask, "SELECT %s, HEX(%s), CHARSET(%s), COLLATION(%s)", v.p, v.p, v.p, v.p);
-	if (mysql_real_query(r->my, ask.p, ask.len) || !(res = mysql_store_result(r->my)))
-		return db_error(r->db, err);
-	row = mysql_fetch_row(res);
-	whole = row && (!row[0] || (row[1] && row[2] && row[3]));
-	if (whole)
-		format_variable(&literal, mysql_fetch_fields(res), row);
-	mysql_free_result(res);
-	if (!whole)
-		return err_set(err, ERR_FAIL, "variable '%s' is too long to be recorded (max_allowed_packet)", v.p);
-	if (is_news(r, name, literal.p)) {
-		buf_addf(&set, "SET %s = %s", v.p, literal.p);
+		if (cell[0] && (!cell[1] || !cell[2] || !cell[3]))
+			return err_set(err, ERR_FAIL, "variable '%s' is too long to be recorded (max_allowed_packet)", quoted->v[i]);
+		format_variable(&literal, f, cell);
+		if (!is_news(r, names->v[i], literal.p))
+			continue;
+		buf_addf(&set, "SET %s = %s", quoted->v[i], literal.p);
 		append_sql(out, set.p);
 	}
 	return 0;
@@ -150,20 +141,35 @@ static int keep_variable(struct sql_run *r, const char *name, struct buf *out, s
 
 static int keep_variables(struct sql_run *r, struct buf *out, struct err *err)
 {
-	static const char ask[] = "SELECT variable_name FROM information_schema.user_variables";
-	AUTO_STRV names = STRV_INIT;
+	static const char names_ask[] = "SELECT variable_name FROM information_schema.user_variables";
+	AUTO_STRV names = STRV_INIT, quoted = STRV_INIT;
+	AUTO_BUF ask = BUF_INIT;
 	MYSQL_RES *res;
 	MYSQL_ROW row;
+	int rc;
 
-	if (mysql_real_query(r->my, ask, sizeof ask - 1) || !(res = mysql_store_result(r->my)))
+	if (mysql_real_query(r->my, names_ask, sizeof names_ask - 1) || !(res = mysql_store_result(r->my)))
 		return db_error(r->db, err);
 	while ((row = mysql_fetch_row(res)))
 		strv_add(&names, row[0]);
 	mysql_free_result(res);
-	for (size_t i = 0; i < names.n; i++)
-		if (keep_variable(r, names.v[i], out, err) < 0)
+	if (!names.n)
+		return 0;
+	for (size_t i = 0; i < names.n; i++) {
+		AUTO_BUF v = BUF_INIT;
+
+		buf_addc(&v, '@');
+		if (db_quote_name(&v, names.v[i], err) < 0)
 			return -1;
-	return 0;
+		strv_add(&quoted, v.p);
+		buf_addf(&ask, "%s%s, HEX(%s), CHARSET(%s), COLLATION(%s)", i ? ", " : "SELECT ", v.p, v.p, v.p, v.p);
+	}
+	if (mysql_real_query(r->my, ask.p, ask.len) || !(res = mysql_store_result(r->my)))
+		return db_error(r->db, err);
+	row = mysql_fetch_row(res);
+	rc = row ? keep_row(r, &names, &quoted, mysql_fetch_fields(res), row, out, err) : db_error(r->db, err);
+	mysql_free_result(res);
+	return rc;
 }
 
 /* ---- temporary tables that no text of ours shows ---- */

@@ -28,6 +28,30 @@ void sql_file_set_modes(struct sql_run *r)
 	sqlsplit_set_modes(r->file[r->depth - 1].sp, status & SERVER_STATUS_NO_BACKSLASH_ESCAPES, status & SERVER_STATUS_ANSI_QUOTES);
 }
 
+static bool is_same_state(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Is it the file whose checksum is going to be recorded? One that the checksum does not know of (SOURCE in a form that
+ * sql_script_read() does not see) may be any. */
+static bool is_as_read(const struct sql_run *r, const struct stat *st)
+{
+	const struct sql_script *s = r->script;
+
+	for (size_t i = 0; i < s->n_seen; i++)
+		if (is_same_state(&s->seen[i], st))
+			return true;
+	return s->n_seen == 0 || r->depth > 0;
+}
+
+static int changed(const char *path, struct err *err)
+{
+	return err_set(err, ERR_BUSY, "'%s' was changed while it was being applied; what is done is recorded, and nothing of the new text was run: look at it, and run the same command again",
+		       path);
+}
+
 static int check_file(struct sql_run *r, int fd, const char *path, struct sql_file *f, struct err *err)
 {
 	struct stat st;
@@ -37,11 +61,10 @@ static int check_file(struct sql_run *r, int fd, const char *path, struct sql_fi
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, ERR_FAIL, "'%s' is not a regular file", path);
 	for (int i = 0; i < r->depth; i++)
-		if (r->file[i].dev == st.st_dev && r->file[i].ino == st.st_ino)
+		if (r->file[i].st.st_dev == st.st_dev && r->file[i].st.st_ino == st.st_ino)
 			return err_set(err, ERR_FAIL, "'%s' sources itself", path);
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
-	return 0;
+	f->st = st;
+	return is_as_read(r, &st) ? 0 : changed(path, err);
 }
 
 int sql_file_push(struct sql_run *r, const char *path, struct err *err)
@@ -112,6 +135,7 @@ int sql_file_source(struct sql_run *r, const char *name, struct err *err)
 static int feed(struct sql_file *f, struct err *err)
 {
 	static char chunk[CHUNK];
+	struct stat st;
 	ssize_t n;
 
 	do
@@ -119,6 +143,11 @@ static int feed(struct sql_file *f, struct err *err)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_sys(err, errno, "'%s'", f->path);
+	/* Behind the reading: what was read is from before. */
+	if (fstat(f->fd, &st) < 0)
+		return err_sys(err, errno, "'%s'", f->path);
+	if (!is_same_state(&f->st, &st))
+		return changed(f->path, err);
 	sqlsplit_feed(f->sp, chunk, (size_t)n);
 	return 0;
 }

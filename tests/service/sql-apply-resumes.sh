@@ -130,10 +130,36 @@ like "$err" "mariadb demo_db -e 'SELECT \* FROM .m.'" "a query that shows it"
 like "$err" "it was done, wholly: maintkit -p demo sql repair isam --done 2" "and how to say so"
 like "$err" "it was not, or you have taken it back: maintkit -p demo sql repair isam --redo 2" "either way"
 rc_is 2 "repair of another statement" sql repair isam --done 3
-if [ "$(q 'SELECT COUNT(*) FROM m WHERE a = 2')" = 1 ]; then rc_is 0 "repair --done" sql repair isam --done 2
-else rc_is 0 "repair --redo" sql repair isam --redo 2; fi
+json() { python3 -c 'import json,sys; d = json.loads(sys.argv[1]); assert eval(sys.argv[2]), d' "$@"; }
+ok "as JSON: which failed" json "$(sql repair isam --done 3 --json)" 'd["scripts"] == [] and "is 2, not 3" in d["error"]'
+if [ "$(q 'SELECT COUNT(*) FROM m WHERE a = 2')" = 1 ]; then rc_is 0 "repair --done" sql repair isam --done 2 --json; how=done
+else rc_is 0 "repair --redo" sql repair isam --redo 2 --json; how='not done'; fi
+ok "what was recorded, as JSON" json "$out" "d == {'database': 'demo_db', 'scripts': [{'script': 'isam', 'file': None, 'outcome': '$how'}], 'error': None}"
 rc_is 0 "then it goes on" sql apply /usr/share/demo/sql/isam.sql
 is "$(q 'SELECT GROUP_CONCAT(a ORDER BY a) FROM m')" "1,2,3" "each once"
+
+# A file that changes under a run, as an editor that writes in place or a copy that is not finished does it.
+{ for ((i = 0; i < 4; i++)); do echo "INSERT INTO m VALUES ($((100 + i)));"; done; echo 'SELECT SLEEP(3);'; head -c 600000 /dev/zero | tr '\0' '\n'; echo 'INSERT INTO m VALUES (200);'; } | script moving
+"$BIN/maintkit-sql" --root "$R" -p demo apply /usr/share/demo/sql/moving.sql >"$T/moving" 2>&1 & pid=$!
+await "the script to be under way" "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(3)%'"
+sed 's/200/201/' "$S/moving.sql" >"$T/moved"
+cat "$T/moved" >"$S/moving.sql"
+if wait $pid; then rc=0; else rc=$?; fi
+is "$rc" 3 "a script that was changed while it was applied: not now"
+like "$(cat "$T/moving")" "moving.sql' was changed while it was being applied" "says what happened"
+is "$(q 'SELECT GROUP_CONCAT(a ORDER BY a) FROM m WHERE a >= 100')" "100,101,102,103" "nothing of the new text was run"
+rc_is 0 "again" sql apply /usr/share/demo/sql/moving.sql
+is "$(q 'SELECT GROUP_CONCAT(a ORDER BY a) FROM m WHERE a >= 100')" "100,101,102,103,201" "now it is the new text, each statement once"
+
+# Two at once, of different scripts: one behind the other.
+echo 'INSERT INTO m SELECT 300 + SLEEP(2); INSERT INTO m VALUES (301);' | script first
+echo 'INSERT INTO m VALUES (302);' | script second
+"$BIN/maintkit-sql" --root "$R" -p demo apply /usr/share/demo/sql/first.sql >/dev/null 2>&1 & pid=$!
+await "the first to be under way" "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%300 + SLEEP%' AND id <> CONNECTION_ID()"
+rc_is 0 "another script meanwhile" sql apply /usr/share/demo/sql/second.sql
+like "$err" "another run holds the lock" "waits"
+is "$(q 'SELECT GROUP_CONCAT(a ORDER BY a) FROM m WHERE a >= 300')" "300,301,302" "and comes behind it"
+wait $pid
 
 # Where a string ends is a matter of the session's mode, also for those who only read.
 printf "SET sql_mode='NO_BACKSLASH_ESCAPES';\\nSELECT 'a\\\\'; SELECT 'b';\\nSET @m = CONCAT('ANSI', '_QUOTES');\\nSET SESSION sql_mode=@m;\\nCREATE TABLE \"q\\\\\" (a int);\\n" | script modes

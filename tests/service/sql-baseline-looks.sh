@@ -34,14 +34,17 @@ rc_is 4 "apply refuses a database it does not know" sql apply
 like "$err" "sql baseline" "and says what to do"
 rc_is 4 "also by name" sql apply schema
 rc_is 1 "plan says that something is to be done" sql plan --exit-code
-rc_is 4 "baseline refuses while tables are missing" sql baseline
+rc_is 4 "baseline refuses while tables are missing" sql baseline --json
+refused=$out
 like "$err" "missing: table visits, view names" "and names them"
 unlike "$err" "table old" "not those that the script dropped itself"
+ok "as JSON, too" python3 -c 'import json,sys; d = json.loads(sys.argv[1]); assert "cannot be adopted" in d["error"] and d["scripts"][-1]["outcome"] == "not there", d' "$refused"
 is "$(q 'SHOW TABLES')" "person" "and writes nothing"
 q "CREATE TABLE visits (id int); CREATE VIEW names AS SELECT name FROM person"
 rc_is 0 "the account is made without touching the tables" sql create
 like "$err" "was adopted with the tables it has" "create says what it is"
-rc_is 0 "baseline, dry" sql baseline --dry-run
+rc_is 0 "baseline, dry" sql baseline --dry-run --json
+ok "as JSON: what it found" python3 -c 'import json,sys; d = json.loads(sys.argv[1]); assert d["error"] is None and "would be adopted" in [s["outcome"] for s in d["scripts"]], d' "$out"
 rc_is 4 "has recorded nothing" sql apply
 rc_is 0 "baseline" sql baseline
 like "$(sql status)" "baselined schema" "schema counts as there"

@@ -7,14 +7,21 @@
 mariadb_here || skip_all "$mariadb_why"
 MARIADB_FAST=1 MARIADB_OPTIONS="--general-log=1 --general-log-file=/dev/null --log-output=TABLE" mariadb_new || BAIL "no server"
 
+json() { python3 -c 'import json,sys; d = json.loads(sys.argv[1]); assert eval(sys.argv[2]), d' "$@"; }
 sql_world
 echo 'CREATE TABLE a (x int);' | script base
 rc_is 2 "apply before create fails" sql apply
 like "$err" "sql create" "and says what to do"
 rc_is 0 "dry run" sql create --dry-run
 is "$(mariadb_sql "SHOW DATABASES LIKE 'demo_db'")" "" "makes nothing"
-rc_is 0 "create" sql create
+rc_is 0 "dry, as JSON" sql create --dry-run --json
+ok "it says what would be made" json "$out" 'd["outcome"] == d["account-outcome"] == "would be created" and d["error"] is None'
+rc_is 0 "create" sql create --json
 like "$err" "created" "and says so"
+ok "also as JSON" json "$out" 'd == {"database": "demo_db", "outcome": "created", "account": "demo@localhost", "account-outcome": "created", "error": None}'
+json_says_no_secret=$out
+rc_is 0 "again" sql create --json
+ok "it is there already" json "$out" 'd["outcome"] == d["account-outcome"] == "there"'
 P=$R/etc/demo/demo.properties
 is "$(stat -c %a "$P")" 640 "the properties file is 0640"
 pw=$(sed -n 's/^db_password=//p' "$P")
@@ -29,7 +36,7 @@ nok "but not into other databases" mariadb --defaults-file="$T/demo.cnf" -e 'CRE
 nok "nor without a privilege" mariadb --defaults-file="$T/demo.cnf" -D demo_db -e 'CREATE TABLE t (a int)'
 is "$(mariadb_sql "SELECT COUNT(*) FROM mysql.general_log WHERE argument LIKE '%$pw%' AND argument NOT LIKE '%general_log%'")" 0 "the server's log never saw the password"
 nok "nor is it in any file of ours" grep -rqF "$pw" "$R/var"
-nok "nor was it printed" grep -qF "$pw" <<<"$err"
+nok "nor was it printed" grep -qF "$pw" <<<"$err $json_says_no_secret"
 id=$(cat "$R/var/lib/maintkit/demo/identity")
 like "$id" '^[0-9a-f]{32}$' "an identity"
 is "$(q "SELECT value FROM maintkit_meta WHERE name='instance_id'")" "$id" "that the database has too"
