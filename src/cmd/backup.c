@@ -13,6 +13,7 @@ static const struct opt create_opts[] = {
 	{ "if-patients", 0, OPT_FLAG, &backup_options.if_patients, NULL, "make one only if there is patient data" },
 	{ "for-upgrade", 0, OPT_FLAG, &backup_options.for_upgrade, NULL, "the same, and it is the way back of an upgrade" },
 	{ "level", 0, OPT_INT, &backup_options.level, "N", "with --for-upgrade: none is needed when the data has this level already" },
+	{ "once", 0, OPT_FLAG, &backup_options.once, NULL, "with --level: nor when this upgrade has one, however long ago it began" },
 	{ "sql", 0, OPT_FLAG, &backup_options.sql, NULL, "with --level: one is needed all the same, because SQL will run" },
 	{ "scheduled", 0, OPT_FLAG, &backup_options.scheduled, NULL, "refuse unless it can be opened without this machine" },
 	{ "archive", 0, OPT_FLAG, &backup_options.archive, NULL, "the same, and 'prune' never removes it" },

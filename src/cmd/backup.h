@@ -13,6 +13,7 @@
  *	documents	full; since: what has not changed is left to the full backup
  *			"base" (base-sha256) in the same directory; hardlink: they are
  *			links in the directory NAME.tar.zst.gpg.documents
+ *	number		one more than the highest in the directory: core/backupage.h
  *	files		how many documents there are
  *	purpose		hand, scheduled, upgrade, archive
  *	sha256, size, members, tables, rows, skipped, changed, recipient1 ...
@@ -24,6 +25,7 @@
 #define MAINTKIT_CMD_BACKUP_H
 
 #include "../base/userproc.h"
+#include "../core/backupage.h"
 #include "../core/dumpscan.h"
 #include "../core/manifest.h"
 #include "../core/progress.h"
@@ -48,7 +50,7 @@ struct backup_options {
 	const char *output, *key, *to, *database, *documents, *reason;
 	struct strv recipients;
 	bool if_patients, for_upgrade, scheduled, archive, files_only, skip_unreadable, passphrase_stdin, recovery_stdin;
-	bool restore_test, confirm, renew, off, sql, accept_changed, skip_links;
+	bool once, restore_test, confirm, renew, off, sql, accept_changed, skip_links;
 	long level;	/* of the version that is coming; 0: not told */
 };
 extern struct backup_options backup_options;
@@ -277,7 +279,7 @@ char *links_path(struct tool *t, const char *file);
 struct backup_item {
 	char *name, *file;	/* file: as the real system sees it */
 	struct buf info;	/* empty when there is none */
-	long long created;	/* seconds since 1970; -1: not known */
+	struct backup_age age;
 };
 struct backup_set {
 	struct backup_item *v;	/* the oldest first */

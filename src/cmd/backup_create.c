@@ -276,7 +276,7 @@ int backup_run_create(struct tool *t, int argc UNUSED, char **argv UNUSED, struc
 	}
 	be_nice();
 	if (make(&p, t, err) == 0)
-		return 0;
+		return backup_options.for_upgrade && backup_options.level ? upgrade_note(t, p.output, err) : 0;
 	err_prefix(err, "no backup was made");
 	return backup_options.for_upgrade ? upgrade_forgone(t, err) : -1;
 }

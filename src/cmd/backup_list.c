@@ -17,7 +17,7 @@ static void json_info(struct json *j, const struct buf *info, const char *key)
 
 static void list_json(struct json *j, const struct backup_item *i)
 {
-	static const char *const keys[] = { "created", "purpose", "package", "version", "database", "schema_level", "size", "tables",
+	static const char *const keys[] = { "created", "number", "purpose", "package", "version", "database", "schema_level", "size", "tables",
 					    "rows", "members", "skipped", "changed", "documents", "linked", "base", "sha256", "verified",
 					    "verified_how", "failed", "failed_why", "was_verified", "recipient1", "recipient2", "recipient3" };
 

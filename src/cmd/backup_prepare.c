@@ -10,12 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 #include "../base/child.h"
+#include "../core/policy.h"
 #include "backup_prepare.h"
 
 #define SPARE (64u << 20)	/* free space that must be left over */
 #define FULL_DAYS 30		/* default of [backup] full-every */
 
-const char *const making_state_skip[] = { "lock", "backup.lock", "bin", "tokens", "pending.d", "restore", "restore.d", NULL };
+const char *const making_state_skip[] = { "lock", "backup.lock", "bin", "tokens", "pending.d", "restore", "restore.d", POLICY_UPGRADE_BEGUN, NULL };
 
 void making_release(struct making *p)
 {
@@ -127,11 +128,25 @@ static int has_patients(struct making *p, struct tool *t, struct err *err)
 	return -1;
 }
 
+/* By a backup, what lies beside one, or one that is being made: its temporary file is ".LEAF.maintkit-...". */
+static bool is_taken(const struct strv *names, const char *leaf)
+{
+	size_t len = strlen(leaf);
+
+	for (size_t i = 0; i < names->n; i++)
+		if (strncmp(names->v[i] + (names->v[i][0] == '.'), leaf, len) == 0)
+			return true;
+	return false;
+}
+
+/* Two of one second, or a clock that was set back: the later one's name is a second on, what it says inside is not. */
 static int name_output(struct making *p, struct tool *t, struct err *err)
 {
 	const char *given = backup_options.output;
 	struct tm tm;
 	time_t now = (time_t)p->now;
+	AUTO_STRV names = STRV_INIT;
+	AUTO_FREE char *leaf = NULL;
 	char stamp[32];
 
 	if (given) {
@@ -140,10 +155,18 @@ static int name_output(struct making *p, struct tool *t, struct err *err)
 		p->output = cwd ? xasprintf("%s/%s", cwd, given) : xstrdup(given);
 		return 0;
 	}
-	gmtime_r(&now, &tm);
-	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
-	p->output = xasprintf("%s%s/%s-%s" BACKUP_SUFFIX, t->root.prefix, backup_dir(t), profile_package(t->profile), stamp);
-	return path_mkdirs(&t->root, backup_dir(t), 0700, (uid_t)-1, (gid_t)-1, err);
+	if (path_mkdirs(&t->root, backup_dir(t), 0700, (uid_t)-1, (gid_t)-1, err) < 0 ||
+	    path_list(&t->root, backup_dir(t), &names, err) < 0)
+		return -1;
+	do {
+		gmtime_r(&now, &tm);
+		strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+		free(leaf);
+		leaf = xasprintf("%s-%s" BACKUP_SUFFIX, profile_package(t->profile), stamp);
+		now++;
+	} while (is_taken(&names, leaf));
+	p->output = xasprintf("%s%s/%s", t->root.prefix, backup_dir(t), leaf);
+	return 0;
 }
 
 static const char *purpose(void)
@@ -164,17 +187,31 @@ static int choose_recipients(struct making *p, struct tool *t, struct err *err)
 	return scratch_make(&home, t, err) < 0 || recipients_require_outside(&p->to, home.path, err) < 0 ? -1 : 0;
 }
 
-/* As dpkg has it, in a preinst the one that is still there; "" when it knows none. */
+/* Later than those that are there, if the clock was set back, too. */
+static int add_number(struct making *p, struct tool *t, struct err *err)
+{
+	CLEANUP(backup_set_release) struct backup_set set = BACKUP_SET_INIT;
+
+	if (backup_set_load(&set, t, err) < 0)
+		return -1;
+	info_add(&p->info, "number", "%lld", set.n ? set.v[set.n - 1].age.number + 1 : 1);
+	return 0;
+}
+
+/* As dpkg has it, in a preinst the one that is still there, in a postinst the one that was configured before, whose data it
+ * is; "" when it knows none. */
 static void add_version(struct making *p, struct tool *t)
 {
 	AUTO_BUF out = BUF_INIT, errs = BUF_INIT;
 	AUTO_FREE char *admin = xasprintf("--admindir=%s/var/lib/dpkg", t->root.prefix);
-	const char *const argv[] = { "dpkg-query", admin, "-W", "-f", "${Version}", profile_package(t->profile), NULL };
+	const char *const argv[] = { "dpkg-query", admin, "-W", "-f", "${Config-Version} ${Version}", profile_package(t->profile), NULL };
 	const struct child c = { .argv = argv, .out = &out, .errs = &errs };
 
 	if (child_run(&c, NULL) != 0)
 		buf_reset(&out);
-	info_add(&p->info, "version", "%s", out.p);
+	char *version = out.p + strspn(out.p, " ");
+
+	info_add(&p->info, "version", "%.*s", (int)strcspn(version, " "), version);
 }
 
 static int describe(struct making *p, struct tool *t, struct err *err)
@@ -193,6 +230,8 @@ static int describe(struct making *p, struct tool *t, struct err *err)
 	add_version(p, t);
 	info_add(&p->info, "maintkit", "%s", MAINTKIT_VERSION);
 	info_add(&p->info, "created", "%s", when);
+	if (add_number(p, t, err) < 0)
+		return -1;
 	info_add(&p->info, "host", "%s", host);
 	if (path_read_file(&t->root, identity, &id, 4096, NULL, NULL) == 0) {
 		buf_trim_end(&id);
@@ -252,7 +291,7 @@ static bool is_base(struct making *p, const struct backup_item *i, long days)
 {
 	AUTO_FREE char *sum = info_get(&i->info, "sha256");
 
-	if (!is_kind(i, "full") || i->created < p->now - days * 86400LL || !open_index(i, &p->base_index, &p->base_fd))
+	if (!is_kind(i, "full") || !backup_age_known(&i->age, p->now) || i->age.created < p->now - days * 86400LL || !open_index(i, &p->base_index, &p->base_fd))
 		return false;
 	p->base = xstrdup(i->name);
 	info_add(&p->info, "base", "%s", i->name);

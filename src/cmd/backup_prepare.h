@@ -34,6 +34,8 @@ int making_prepare(struct making *p, struct tool *t, struct err *err) MUST_CHECK
 
 /* backup_upgrade.c: does the version that comes need a backup of this data first? 1 yes, 0 no, and said why. */
 int upgrade_due(struct making *p, struct tool *t, struct err *err) MUST_CHECK;
+/* It is made, in file; or, NULL, the upgrade goes on without: --once asks for no other until the levels are marked. */
+int upgrade_note(struct tool *t, const char *file, struct err *err) MUST_CHECK;
 /* Something to encrypt to: where there is nothing yet, a recovery passphrase is made. */
 int upgrade_need_key(struct tool *t, struct err *err) MUST_CHECK;
 /* It could not be made: 0 when that was allowed once, else err says so and is a refusal. */

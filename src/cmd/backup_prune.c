@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "../core/json.h"
 #include "../core/keep.h"
@@ -44,7 +45,7 @@ static struct keep_item *describe(const struct backup_set *set, struct strv *bas
 		AUTO_FREE char *failed = info_get(info, "failed");
 
 		strv_add(bases, base ? base : "");
-		v[i] = (struct keep_item){ .name = set->v[i].name, .created = set->v[i].created, .verified = verified && *verified };
+		v[i] = (struct keep_item){ .name = set->v[i].name, .age = set->v[i].age, .verified = verified && *verified };
 		v[i].bad = failed || (base && !backup_set_find(set, base));
 	}
 	for (size_t i = 0; i < set->n; i++)
@@ -162,7 +163,7 @@ int backup_run_prune(struct tool *t, int argc UNUSED, char **argv UNUSED, struct
 {
 	CLEANUP(backup_set_release) struct backup_set set = BACKUP_SET_INIT;
 	AUTO_STRV bases = STRV_INIT;
-	struct keep_rules rules;
+	struct keep_rules rules = { .now = time(NULL) };
 
 	AUTO_FD int lock = t->dry_run ? -1 : tool_lock_backups(t, true, err);
 

@@ -51,18 +51,18 @@ static void take(struct backup_set *s, struct tool *t, const char *name)
 	i->file = xasprintf("%s%s/%s", t->root.prefix, backup_dir(t), name);
 	if (backup_read_info(i->file, &i->info, &why) < 0)
 		buf_reset(&i->info);
-	AUTO_FREE char *created = info_get(&i->info, "created");
+	AUTO_FREE char *created = info_get(&i->info, "created"), *number = info_get(&i->info, "number");
 
-	i->created = backup_time(created);
+	i->age = (struct backup_age){ .number = backup_age_number(number), .created = backup_time(created) };
 }
 
 static int older_first(const void *pa, const void *pb)
 {
 	const struct backup_item *a = pa, *b = pb;
 
-	if (a->created != b->created)
-		return a->created < b->created ? -1 : 1;
-	return strcmp(a->name, b->name);
+	int rc = backup_age_compare(&a->age, &b->age);
+
+	return rc ? rc : strcmp(a->name, b->name);
 }
 
 int backup_set_load(struct backup_set *s, struct tool *t, struct err *err)

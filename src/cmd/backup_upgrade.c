@@ -7,6 +7,8 @@
  */
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+#include "../core/policy.h"
 #include "../core/record.h"
 #include "../ext/statefile.h"
 #include "backup_prepare.h"
@@ -29,23 +31,51 @@ static long data_level(struct making *p, struct err *err)
 	return strtol(text, NULL, 10);
 }
 
-/* Made before by the same upgrade: preinst and postinst both ask. */
-static int made_already(struct making *p, struct tool *t, struct err *err)
+/* ---- the same upgrade: preinst and postinst ask, and postinst again, maybe days later, when a step had failed ---- */
+
+struct begun {
+	long level;
+	char *file;		/* "-": without a backup, as it was allowed */
+};
+
+static int on_begun(const struct strv *f, void *arg, struct err *err UNUSED)
 {
-	CLEANUP(backup_set_release) struct backup_set set = BACKUP_SET_INIT;
+	struct begun *b = arg;
 
-	if (backup_set_load(&set, t, err) < 0)
-		return -1;
-	for (size_t i = set.n; i-- > 0; ) {
-		AUTO_FREE char *level = info_get(&set.v[i].info, "for_level");
-
-		if (level && strtol(level, NULL, 10) == backup_options.level && set.v[i].created <= p->now &&
-		    set.v[i].created >= p->now - FRESH_S) {
-			log_info("'%s' was made for this upgrade", set.v[i].name);
-			return 1;
-		}
-	}
+	if (f->n < 3 || strcmp(f->v[0], "upgrade") != 0)
+		return 0;
+	b->level = strtol(f->v[1], NULL, 10);
+	free(b->file);
+	b->file = xstrdup(f->v[2]);
 	return 0;
+}
+
+int upgrade_note(struct tool *t, const char *file, struct err *err)
+{
+	AUTO_FREE char *level = xasprintf("%ld", backup_options.level);
+	const char *fields[] = { "upgrade", level, file ? file : "-" };
+	AUTO_BUF text = BUF_INIT;
+
+	record_format(&text, fields, ARRAY_LEN(fields));
+	return statefile_write(t->profile, &t->root, POLICY_UPGRADE_BEGUN, &text, err);
+}
+
+/* No clock is asked: what was half changed meanwhile must not be taken for the way back. */
+static int made_already(struct tool *t, struct err *err)
+{
+	struct begun b = { 0 };
+	int made = 0;
+
+	if (statefile_read(t->profile, &t->root, POLICY_UPGRADE_BEGUN, on_begun, &b, err) < 0)
+		made = -1;
+	else if (b.file && b.level == backup_options.level)
+		made = strcmp(b.file, "-") == 0 || access(b.file, F_OK) == 0;
+	if (made > 0 && strcmp(b.file, "-") == 0)
+		log_warn("this upgrade goes on without a backup, as it was allowed");
+	else if (made > 0)
+		log_info("'%s' was made for this upgrade", b.file);
+	free(b.file);
+	return made;
 }
 
 int upgrade_due(struct making *p, struct tool *t, struct err *err)
@@ -60,7 +90,9 @@ int upgrade_due(struct making *p, struct tool *t, struct err *err)
 		log_info("the data has level %ld already", level);
 		return 0;
 	}
-	int made = made_already(p, t, err);
+	if (!backup_options.once)
+		return 1;
+	int made = made_already(t, err);
 
 	return made < 0 ? -1 : !made;
 }
@@ -137,7 +169,8 @@ int upgrade_forgone(struct tool *t, struct err *err)
 	if (err->kind == ERR_USAGE || (t->defer && err->kind == ERR_BACKEND))
 		return -1;
 	if (statefile_read(t->profile, &t->root, TOKEN, on_token, &token, &why) == 0 &&
-	    (token.used || (token.good && use_token(t, &why) == 0))) {
+	    (token.used || (token.good && use_token(t, &why) == 0)) &&
+	    (!backup_options.level || upgrade_note(t, NULL, &why) == 0)) {
 		log_warn("%s", err->text);
 		log_warn("the upgrade goes on without a backup, as it was allowed once");
 		err_clear(err);

@@ -7,6 +7,7 @@
 #include "../base/script.h"
 #include "../ext/identity.h"
 #include "../ext/mirror.h"
+#include "../ext/statefile.h"
 #include "guard_mark.h"
 
 static int check_level(const char *option, long level, struct err *err)
@@ -183,6 +184,14 @@ static int lower(struct guard *g, struct tool *t, const struct guard_mark *m, st
 	return guard_keep(g, t, err);
 }
 
+/* What "backup create --for-upgrade --once" asks about is over. */
+static int end_upgrade(struct tool *t, struct err *err)
+{
+	AUTO_BUF none = BUF_INIT;
+
+	return statefile_write(t->profile, &t->root, POLICY_UPGRADE_BEGUN, &none, err);
+}
+
 int guard_mark(struct tool *t, const struct guard_mark *m, struct err *err)
 {
 	CLEANUP(guard_release) struct guard g = GUARD_INIT;
@@ -206,10 +215,14 @@ int guard_mark(struct tool *t, const struct guard_mark *m, struct err *err)
 	else
 		log_info("schema_level %ld -> %ld, min_app_level %ld -> %ld (%s)", had_schema,
 			 g.state.schema_level, had_min, g.state.min_level, m->reason);
-	if (t->dry_run || m->from_database)
+	if (t->dry_run)
 		return 0;
+	if (m->from_database)
+		return end_upgrade(t, err);
 	/* Mirror first: killed in between, the stricter of the two counts. */
 	if (settle_identity(&g, t, err) < 0 || guard_keep(&g, t, err) < 0)
 		return -1;
-	return write_database(&g, m, err);
+	if (write_database(&g, m, err) < 0)
+		return -1;
+	return m->level > 0 ? end_upgrade(t, err) : 0;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../base/child.h"
+#include "../core/backupage.h"
 #include "../core/policy.h"
 #include "migrate_frame.h"
 
@@ -112,12 +113,20 @@ static char *info_value(const struct buf *info, const char *key)
 	return found ? xstrndup(found, strcspn(found, "\n")) : NULL;
 }
 
-/* Seconds since 1970 of "2026-11-22T10:00:00Z"; 0: no time. */
-static long long utc(const char *text)
+/* created: "2026-11-22T10:00:00Z"; < 0: no time. */
+static struct backup_age age_of(const struct buf *info)
 {
+	AUTO_FREE char *number = info_value(info, "number"), *created = info_value(info, "created");
 	struct tm tm = { 0 };
+	bool good = created && strptime(created, "%Y-%m-%dT%H:%M:%SZ", &tm);
 
-	return text && strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (long long)timegm(&tm) : 0;
+	return (struct backup_age){ .number = backup_age_number(number), .created = good ? (long long)timegm(&tm) : -1 };
+}
+
+/* One that is of a time to come was made when the clock was wrong: how long ago nobody knows. */
+static bool made_between(const struct backup_age *age, long long from, long long now)
+{
+	return backup_age_known(age, now) && age->created >= from;
 }
 
 /* Verify notes one of the two; where both stand, by hand or from a copy, the backup is not known to be good. */
@@ -137,7 +146,7 @@ static bool is_good(const struct buf *info)
 
 struct found {
 	char *newest, *unverified, *bad;	/* file names */
-	long long when;
+	struct backup_age age;
 };
 
 static void consider(struct migrate *m, const char *dir, const char *info_name, long long not_before, struct found *f)
@@ -149,17 +158,18 @@ static void consider(struct migrate *m, const char *dir, const char *info_name, 
 
 	if (path_stat(&m->t->root, file, &st, NULL) < 0 || path_read_file(&m->t->root, path, &info, INFO_MAX, NULL, NULL) < 0)
 		return;
-	AUTO_FREE char *database = info_value(&info, "database"), *created = info_value(&info, "created");
-	long long when = utc(created);
+	AUTO_FREE char *database = info_value(&info, "database");
+	struct backup_age age = age_of(&info);
 
-	if (!database || strcmp(database, m->schema) != 0 || when < not_before || when < f->when)
+	if (!database || strcmp(database, m->schema) != 0 || !made_between(&age, not_before, (long long)time(NULL)) ||
+	    (f->newest && backup_age_compare(&age, &f->age) < 0))
 		return;
 	char **which = is_good(&info) ? &f->newest : is_bad(&info) ? &f->bad : &f->unverified;
 
 	free(*which);
 	*which = MOVE_PTR(file);
 	if (which == &f->newest)
-		f->when = when;
+		f->age = age;
 }
 
 /* When the levels of the data were raised, other than by migrations, which can be undone. */
@@ -241,7 +251,8 @@ int migrate_policy_upgrade_backup(struct migrate *m, char **file, bool *verified
 {
 	const char *dir = profile_get(m->t->profile, "backup", "dir");
 	AUTO_STRV names = STRV_INIT;
-	long long best = 0;
+	struct backup_age best = { 0 };
+	long long now = time(NULL);
 	long hours;
 
 	*file = NULL;
@@ -259,14 +270,14 @@ int migrate_policy_upgrade_backup(struct migrate *m, char **file, bool *verified
 		    path_read_file(&m->t->root, path, &info, INFO_MAX, NULL, NULL) < 0)
 			continue;
 		path[strlen(path) - suffix] = '\0';
-		AUTO_FREE char *database = info_value(&info, "database"), *created = info_value(&info, "created");
-		AUTO_FREE char *purpose = info_value(&info, "purpose");
-		long long when = utc(created);
+		AUTO_FREE char *database = info_value(&info, "database"), *purpose = info_value(&info, "purpose");
+		struct backup_age age = age_of(&info);
 
 		if (path_stat(&m->t->root, path, &st, NULL) < 0 || !purpose || strcmp(purpose, "upgrade") != 0 || !database ||
-		    strcmp(database, m->schema) != 0 || when <= best || when < (long long)time(NULL) - hours * 3600LL)
+		    strcmp(database, m->schema) != 0 || !made_between(&age, now - hours * 3600LL, now) ||
+		    (*file && backup_age_compare(&age, &best) <= 0))
 			continue;
-		best = when;
+		best = age;
 		free(*file);
 		*file = MOVE_PTR(path);
 		*verified = is_good(&info);

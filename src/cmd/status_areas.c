@@ -8,6 +8,7 @@
 
 #define KEY_DAYS 30		/* warn so long before a key or certificate ends */
 #define BACKUP_DAYS 8		/* a weekly backup may be a day late */
+#define CLOCK_SLACK_S 3600
 
 static void say(struct finding *f, enum level level, const char *mend)
 {
@@ -199,7 +200,7 @@ static long long iso_time(const char *text)
 	return text && strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) ? (long long)timegm(&tm) : -1;
 }
 
-/* The newest of all and the newest that is good: ISO 8601 in UTC, the order of bytes is that of time. */
+/* The newest of all and the newest that is good. The list has the oldest first. */
 static size_t newest_backups(const char *json, char **newest, char **good)
 {
 	AUTO_STRV all = STRV_INIT;
@@ -210,14 +211,12 @@ static size_t newest_backups(const char *json, char **newest, char **good)
 
 		if (!created)
 			continue;
-		if (verified && (!*good || strcmp(created, *good) > 0)) {
+		if (verified) {
 			free(*good);
 			*good = xstrdup(created);
 		}
-		if (!*newest || strcmp(created, *newest) > 0) {
-			free(*newest);
-			*newest = MOVE_PTR(created);
-		}
+		free(*newest);
+		*newest = MOVE_PTR(created);
 	}
 	return all.n;
 }
@@ -226,7 +225,7 @@ static void judge_backups(const struct tool *t UNUSED, const char *json, struct 
 {
 	AUTO_FREE char *newest = NULL, *good = NULL;
 	size_t n = newest_backups(json, &newest, &good);
-	long long old = time(NULL) - BACKUP_DAYS * 86400LL;
+	long long old = time(NULL) - BACKUP_DAYS * 86400LL, to_come = time(NULL) + CLOCK_SLACK_S;
 
 	if (!newest) {
 		buf_adds(&f->text, n ? "of unknown age" : "none");
@@ -238,10 +237,14 @@ static void judge_backups(const struct tool *t UNUSED, const char *json, struct 
 		buf_adds(&f->text, ", none is verified");
 	else if (strcmp(good, newest) != 0)
 		buf_addf(&f->text, ", newest verified of %s", good);
-	if (iso_time(newest) < old)
+	if (iso_time(newest) > to_come) {
+		buf_adds(&f->text, ", a time that has not come yet: look at the clock");
 		say(f, LEVEL_WRONG, "backup create");
-	else if (!good || iso_time(good) < old)
+	} else if (iso_time(newest) < old) {
+		say(f, LEVEL_WRONG, "backup create");
+	} else if (!good || iso_time(good) < old || iso_time(good) > to_come) {
 		say(f, LEVEL_WRONG, "backup verify");
+	}
 }
 
 /* Where the secrets lie that open the backups. */

@@ -8,14 +8,14 @@
 
 #define DAY 86400
 
-/* Newest first; those of one second by name, the unknown last. */
+/* Newest first; what age does not tell by name, the unknown last. */
 static int newer_first(const void *pa, const void *pb)
 {
 	const struct keep_item *a = pa, *b = pb;
 
-	if (a->created != b->created)
-		return a->created < b->created ? 1 : -1;
-	return strcmp(b->name, a->name);
+	int rc = backup_age_compare(&b->age, &a->age);
+
+	return rc ? rc : strcmp(b->name, a->name);
 }
 
 static long long number_of_day(long long t)
@@ -48,23 +48,34 @@ static void keep(struct keep_item *i, const char *why, const char *more)
 	snprintf(i->why + len, sizeof(i->why) - len, "%s%s%s", len ? ", " : "", why, more);
 }
 
-static void keep_periods(struct keep_item *v, size_t n, long count, const char *word, long long number(long long))
+/* The latest by the clock before that time; NULL: none. Of one second the one made last. */
+static struct keep_item *latest_before(struct keep_item *v, size_t n, long long before)
 {
-	long long last = -1;
+	struct keep_item *found = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (!v[i].bad && backup_age_known(&v[i].age, before - 1) && (!found || v[i].age.created > found->age.created))
+			found = &v[i];
+	return found;
+}
+
+static void keep_periods(struct keep_item *v, size_t n, long count, long long now, const char *word, long long number(long long))
+{
+	struct keep_item *i = latest_before(v, n, now + 1);
 	long have = 0;
 
-	for (size_t i = 0; i < n && have < count; i++) {
-		if (v[i].bad || v[i].created < 0 || number(v[i].created) == last)
-			continue;
+	while (i && have < count) {
+		long long period = number(i->age.created);
 		char text[32];
 
-		last = number(v[i].created);
 		snprintf(text, sizeof(text), " %ld", ++have);
-		keep(&v[i], word, text);
+		keep(i, word, text);
+		while (i && number(i->age.created) == period)
+			i = latest_before(v, n, i->age.created);
 	}
 }
 
-static void keep_special(struct keep_item *v, size_t n)
+static void keep_special(struct keep_item *v, size_t n, long long now)
 {
 	size_t i;
 
@@ -79,8 +90,8 @@ static void keep_special(struct keep_item *v, size_t n)
 	for (i = 0; i < n; i++) {
 		if (v[i].named)
 			keep(&v[i], v[i].named, "");
-		if (v[i].created < 0)
-			keep(&v[i], "its age is not known", "");
+		if (!backup_age_known(&v[i].age, now))
+			keep(&v[i], v[i].age.created < 0 ? "its age is not known" : "made at a time that has not come yet", "");
 	}
 }
 
@@ -105,10 +116,10 @@ void keep_decide(struct keep_item *v, size_t n, const struct keep_rules *rules)
 		v[i].kept = false;
 		*v[i].why = '\0';
 	}
-	keep_special(v, n);
-	keep_periods(v, n, rules->days, "day", number_of_day);
-	keep_periods(v, n, rules->weeks, "week", number_of_week);
-	keep_periods(v, n, rules->months, "month", number_of_month);
+	keep_special(v, n, rules->now);
+	keep_periods(v, n, rules->days, rules->now, "day", number_of_day);
+	keep_periods(v, n, rules->weeks, rules->now, "week", number_of_week);
+	keep_periods(v, n, rules->months, rules->now, "month", number_of_month);
 	keep_bases(v, n);
 	for (size_t i = 0; i < n; i++)
 		if (!v[i].kept)

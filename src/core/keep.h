@@ -3,7 +3,9 @@
  *
  * A backup stays when it is the newest good one of one of the last N days,
  * weeks (from Monday) or months, in UTC, that have a good one: a machine that
- * was off for a year loses nothing. And whatever the rules say: the newest
+ * was off for a year loses nothing. One whose time has not come yet stands for
+ * no day, so that a clock that was wrong for a week does not cost those made
+ * when it is right again; it stays until that time. And whatever the rules say: the newest
  * (messages of the guard name it), the newest verified, those that something
  * names, those whose age is not known, and every full one that a kept one needs.
  */
@@ -12,10 +14,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "backupage.h"
 
 struct keep_item {
 	const char *name;
-	long long created;	/* seconds since 1970; < 0: not known */
+	struct backup_age age;
 	bool bad;		/* was read and found damaged, or what it needs is gone: fills no day */
 	bool verified;
 	const char *named;	/* by what, in words: it must stay; or NULL */
@@ -27,6 +30,7 @@ struct keep_item {
 
 struct keep_rules {
 	long days, weeks, months;	/* 0: none because of that */
+	long long now;			/* seconds since 1970 */
 };
 
 /* Fills the results and puts the newest first. */

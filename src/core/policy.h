@@ -22,6 +22,9 @@
 #define POLICY_LEVEL_MAX 999999
 /* A min_level with the reason "data migration NAME was run" is taken back by `migrate undo NAME`; refusals say so. */
 #define POLICY_REASON_MIGRATION "data migration "
+/* In the state directory: "upgrade LEVEL BACKUP" since an upgrade had its backup made, until the levels are marked or the
+ * data is another (restored). */
+#define POLICY_UPGRADE_BEGUN "upgrade-begun"
 
 /* "Let this version in once": made by `guard allow`. It holds for one state of
  * one instance; a level that was raised since ends it. */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <time.h>
+#include "../core/backupage.h"
 
 #define INFO_MAX 65536
 #define SUFFIX ".info"
@@ -59,6 +60,13 @@ static long long time_of(const char *text, long long fallback)
 	return end && !*end ? (long long)timegm(&tm) : fallback;
 }
 
+static struct backup_age age_of(const char *text, long long created)
+{
+	AUTO_FREE char *number = last_value(text, "number");
+
+	return (struct backup_age){ .number = backup_age_number(number), .created = created };
+}
+
 /* The name stands in a command to copy. */
 static bool is_plain(const char *path)
 {
@@ -66,7 +74,7 @@ static bool is_plain(const char *path)
 }
 
 /* Is this file a backup with its description? Fills b but for the name. */
-static bool describe(const struct root *root, const char *file, struct policy_backup *b)
+static bool describe(const struct root *root, const char *file, struct policy_backup *b, struct backup_age *age)
 {
 	AUTO_BUF text = BUF_INIT;
 	struct stat st;
@@ -76,6 +84,7 @@ static bool describe(const struct root *root, const char *file, struct policy_ba
 	    !read_info(root, file, &text))
 		return false;
 	b->made = time_of(text.p, st.st_mtim.tv_sec);
+	*age = age_of(text.p, b->made);
 	schema = level_of(text.p, "schema_level", &b->schema_level);
 	min = level_of(text.p, "min_app_level", &b->min_level);
 	b->levels_known = schema || min;
@@ -86,6 +95,7 @@ bool backups_way_out(const struct root *root, const struct policy_state *s, cons
 		     struct policy_backup *best)
 {
 	AUTO_STRV names = STRV_INIT;
+	struct backup_age newest = { 0 };
 
 	*best = (struct policy_backup){ NULL };
 	if (!s->backup_dir || path_list(root, s->backup_dir, &names, NULL) < 0)
@@ -93,12 +103,14 @@ bool backups_way_out(const struct root *root, const struct policy_state *s, cons
 	for (size_t i = 0; i < names.n; i++) {
 		AUTO_FREE char *file = xasprintf("%s/%s", s->backup_dir, names.v[i]);
 		struct policy_backup b = { NULL };
+		struct backup_age age;
 
-		if (names.v[i][0] == '.' || !describe(root, file, &b) || !policy_backup_helps(s, r, &b) ||
-		    (best->file && b.made <= best->made))
+		if (names.v[i][0] == '.' || !describe(root, file, &b, &age) || !policy_backup_helps(s, r, &b) ||
+		    (best->file && backup_age_compare(&age, &newest) <= 0))
 			continue;
 		free(best->file);
 		*best = b;
+		newest = age;
 		best->file = MOVE_PTR(file);
 	}
 	return best->file != NULL;
@@ -108,20 +120,29 @@ char *backups_rollback_version(const struct root *root, const char *dir)
 {
 	AUTO_STRV names = STRV_INIT;
 	size_t end = strlen(SUFFIX);
+	struct backup_age newest = { 0 };
+	char *version = NULL;
 
 	if (!dir || path_list(root, dir, &names, NULL) < 0)
 		return NULL;
-	/* by name is by time */
-	for (size_t i = names.n; i-- > 0; ) {
+	for (size_t i = 0; i < names.n; i++) {
 		size_t len = strlen(names.v[i]);
 
 		if (names.v[i][0] == '.' || len <= end || strcmp(names.v[i] + len - end, SUFFIX) != 0)
 			continue;
 		AUTO_FREE char *file = xasprintf("%s/%.*s", dir, (int)(len - end), names.v[i]);
-		AUTO_FREE char *purpose = backups_info(root, file, "purpose");
+		AUTO_BUF text = BUF_INIT;
 
-		if (purpose && strcmp(purpose, "upgrade") == 0)
-			return backups_info(root, file, "version");
+		if (!read_info(root, file, &text))
+			continue;
+		AUTO_FREE char *purpose = last_value(text.p, "purpose");
+		struct backup_age age = age_of(text.p, time_of(text.p, -1));
+
+		if (!purpose || strcmp(purpose, "upgrade") != 0 || (version && backup_age_compare(&age, &newest) < 0))
+			continue;
+		newest = age;
+		free(version);
+		version = last_value(text.p, "version");
 	}
-	return NULL;
+	return version;
 }

@@ -60,12 +60,15 @@ kept='[]'
 answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\"\n  }\n]\n'"
 rc_is 1 "a backup that nobody verified" status --check
 like "$(status)" "wrong    backups        1, newest of .*, none is verified.*run 'maintkit -p pkg backup verify'" "is wrong"
-answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\"\n  },\n  {\n    \"name\": \"b\",\n    \"created\": \"2020-01-01T00:00:00Z\",\n    \"verified\": \"2020-01-01T00:00:00Z\"\n  }\n]\n'"
+answer backup "printf '[\n  {\n    \"name\": \"b\",\n    \"created\": \"2020-01-01T00:00:00Z\",\n    \"verified\": \"2020-01-01T00:00:00Z\"\n  },\n  {\n    \"name\": \"a\",\n    \"created\": \"$now\"\n  }\n]\n'"
 rc_is 1 "the last verified one is old" status --check
 like "$out" "newest verified of 2020" "is wrong"
 answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"2020-01-01T00:00:00Z\"\n  }\n]\n'"
 rc_is 1 "an old backup" status --check
 like "$out" "backups: 1, newest of 2020" "is wrong"
+answer backup "printf '[\n  {\n    \"name\": \"a\",\n    \"created\": \"2199-01-01T00:00:00Z\",\n    \"verified\": \"2199-01-01T00:00:00Z\"\n  }\n]\n'"
+rc_is 1 "a backup of a time that has not come yet" status --check
+like "$out" "backups: 1, newest of 2199-[^,]*, a time that has not come yet" "does not count as fresh until then"
 answer backup 'echo "maintkit-backup: error: the disk is gone; do this" >&2; exit 2'
 rc_is 1 "a program that fails" status --check
 is "$out" "pkg: backups: the disk is gone; do this; backup keys: the disk is gone; do this" "is wrong, with its own reason"

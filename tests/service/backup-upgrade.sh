@@ -32,18 +32,31 @@ cp "$B" "$T/before-key.tar.zst.gpg"; cp "$B.sha256" "$T/before-key.tar.zst.gpg.s
 ok "it is unpacked with what was written down" sh -c "'$BIN/maintkit-backup' --root '$R' -p demo restore --to '$T/out' --recovery-stdin '$B' <'$STATE/recovery.passphrase'"
 is "$(cat "$T/out/files/usr/share/demo/OldDocuments/scan.txt")" report "the documents of the legacy place are in it"
 like "$(cat "$B.info")" "for_level=15" "it says for which level"
-asked 15
+asked 15 --once
 is "$rc $(count)" "0 1" "postinst asks again: that one is enough"
 like "$err" "was made for this upgrade" "and it is named"
+sed -i 's/^created=.*/created=2020-01-01T00:00:00Z/' "$B.info"
+asked 15 --once
+is "$rc $(count)" "0 1" "so it is when postinst is run again long after, over data half changed"
+asked 15
+is "$rc $(count)" "0 2" "another preinst is another upgrade: patients came since"
+rm -f "$(ls "$R"/var/backups/demo/*.gpg | tail -n 1)"
+asked 15 --once
+is "$rc $(count)" "0 2" "one that is gone does not count"
+"$BIN/maintkit-guard" --root "$R" -p demo mark --level 15 --reason "configured" 2>"$T/said" || diag "$(cat "$T/said")"
+mariadb_sql "UPDATE demo.maintkit_meta SET value = '14' WHERE name = 'schema_level'"
+asked 15 --once
+is "$rc $(count)" "0 3" "the levels were marked: what comes is another upgrade"
 
 # ---- levels -----------------------------------------------------------------------------------------------
-mariadb_sql "CREATE TABLE demo.maintkit_meta (name VARCHAR(64) PRIMARY KEY, value TEXT, reason TEXT, changed TIMESTAMP); INSERT INTO demo.maintkit_meta (name, value) VALUES ('schema_level', '19')"
+mariadb_sql "CREATE OR REPLACE TABLE demo.maintkit_meta (name VARCHAR(64) PRIMARY KEY, value TEXT, reason TEXT, changed TIMESTAMP); INSERT INTO demo.maintkit_meta (name, value) VALUES ('schema_level', '19')"
+rm -f "$R"/var/backups/demo/*
 asked 19
-is "$rc $(count)" "0 1" "the data has the level: none"
+is "$rc $(count)" "0 0" "the data has the level: none"
 asked 19 --sql
-is "$rc $(count)" "0 2" "but when SQL is going to run: one"
+is "$rc $(count)" "0 1" "but when SQL is going to run: one"
 asked 20
-is "$rc $(count)" "0 3" "a higher level: one"
+is "$rc $(count)" "0 2" "a higher level: one"
 
 # ---- it cannot be made --------------------------------------------------------------------------------------
 mkdir "$T/tiny"
@@ -57,7 +70,7 @@ ok "forgo" backup forgo --reason "the disk is full, the clinic has a copy"
 asked 21
 is "$rc $(count)" "0 0" "allowed once"
 like "$err" "goes on without a backup" "and told"
-asked 21
+asked 21 --once
 is "$rc $(count)" "0 0" "postinst asks again: that is the same upgrade"
 asked 22
 is "$rc" 4 "another one is not allowed"

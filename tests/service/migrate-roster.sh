@@ -82,6 +82,9 @@ backup() { # NAME CREATED VERIFIED DATABASE
 backup old -2day -2day demo_db
 backup other -1hour -1hour other_db
 rc_is 4 "an old one and one of another database do not count" migrate run roster
+backup ahead +10years -1hour demo_db
+rc_is 4 "nor does one of a time that has not come yet: it may be of any age" migrate run roster
+rm "$R/var/backups/demo/ahead"*
 backup fresh -1hour '' demo_db
 rc_is 4 "nor does one that was never read back" migrate run roster
 like "$err" "run: maintkit -p demo backup verify /var/backups/demo/fresh;" "which is named"
