@@ -1,14 +1,9 @@
 #!/bin/bash
 # proves: a restore that is killed anywhere leaves the old state, the new one, or a plan by which the next run gets there
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/restore.sh"
 . "$TOP/tests/lib/crash.sh"
-mariadb_here || skip_all "$mariadb_why"
-pgp_system rsa2048
-MARIADB_FAST=1
-mariadb_new || BAIL "no database server"
+restore_system
 : "${R:?}" "${T:?}"
 restore_world 20 8 || BAIL "no data to work with"
 B=$(newest)

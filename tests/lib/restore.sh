@@ -2,7 +2,8 @@
 # restore.sh - a database with all that can be in one, documents, keys and settings, and their state as text.
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Source it behind tap.sh, pgp.sh and mariadb.sh, after pgp_system; a server runs. Gives:
+# Source it behind tap.sh; it sources pgp.sh and mariadb.sh. Gives:
+#   restore_system       keys and a database server for package "demo", or skip the test
 #   mk COMMAND ARGS      the program for package "demo"; backup ARGS; D the documents
 #   restore_world ROWS DOCUMENTS   fill all of it, levels 15 and 12, and make a backup
 #   newest               the newest backup
@@ -10,7 +11,16 @@
 #   left_over            databases and files that a restore keeps or forgot
 #   levels               of the guard; signs_in: the application's account with its password
 
+. "$TOP/tests/lib/pgp.sh"
+. "$TOP/tests/lib/mariadb.sh"
+
 D=$R/var/lib/demo/documents
+restore_system() {
+	mariadb_here || skip_all "$mariadb_why"
+	pgp_system
+	MARIADB_FAST=1
+	mariadb_new || BAIL "no database server"
+}
 mk() { local c=$1; shift; "$BIN/maintkit-$c" --root "$R" -p demo "$@"; }
 backup() { mk backup "$@"; }
 newest() { ls "$R"/var/backups/demo/*.gpg | tail -n 1; }

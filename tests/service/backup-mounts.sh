@@ -3,13 +3,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 OWN_MOUNTS=1
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/restore.sh"
-mariadb_here || skip_all "$mariadb_why"
-pgp_system
-MARIADB_FAST=1
-mariadb_new || BAIL "no database server"
+restore_system
 : "${R:?}" "${T:?}" "${STATE:?}"
 
 # The file systems first, so that documents are made on them: one below another.

@@ -1,14 +1,9 @@
 #!/bin/bash
 # proves: a backup is put in place of what is in use or not at all; what was in use is kept, comes back, or is dropped
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/restore.sh"
 . "$TOP/tests/lib/stop.sh"
-mariadb_here || skip_all "$mariadb_why"
-pgp_system
-MARIADB_FAST=1
-mariadb_new || BAIL "no database server"
+restore_system
 : "${R:?}" "${T:?}" "${STATE:?}" "${HOME_DIR:?}"
 
 restore_world 3000 40 || BAIL "no data to work with"

@@ -4,8 +4,6 @@
 #
 # Servers and clients are those of the lab's trees, run by chroot; the program is this machine's.
 . "$(dirname "$0")/../lib/tap.sh"
-. "$TOP/tests/lib/pgp.sh"
-. "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/restore.sh"
 [ -n "${SOAK:-}" ] || skip_all "only with SOAK=1"
 declare -A tree
