@@ -157,6 +157,9 @@ struct backup_db {
 void backup_db_release(struct backup_db *d);
 int backup_db_open(struct backup_db *d, struct tool *t, struct err *err) MUST_CHECK;
 int backup_db_info(struct backup_db *d, struct buf *info, struct err *err) MUST_CHECK;
+/* Note the server's clock; has it gone on evenly since? 1 yes, and when that was by it; 0 no, or it cannot be told. */
+int backup_clock_note(struct db *db, struct buf *info, struct err *err) MUST_CHECK;
+int backup_clock_even(struct db *db, const struct buf *info, long long *then, struct err *err) MUST_CHECK;
 /* Dump it into the archive, tables that know no transactions locked meanwhile. */
 int backup_dump(struct writer *w, struct backup_db *d, struct tool *t, struct err *err) MUST_CHECK;
 /* "--socket=..." or "--defaults-file=..." for the server's programs, to be freed. */

@@ -84,6 +84,8 @@ int backup_db_info(struct backup_db *d, struct buf *info, struct err *err)
 	if (db_get_int(d->db, "SELECT COUNT(*) FROM information_schema.events WHERE event_schema = ?",
 		       (struct db_value[]){ DBV_STR(d->name) }, 1, &events, err) < 0)
 		return -1;
+	if (backup_clock_note(d->db, info, err) < 0)
+		return -1;
 	info_add(info, "floats", "exact");	/* backup_floats.h */
 	info_add(info, "events", "%" PRId64, events);
 	buf_adds(&use, "USE ");
