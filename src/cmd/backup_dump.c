@@ -9,12 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 #include "../base/child.h"
-#include "../core/dumptrigger.h"
+#include "../core/dumpnames.h"
 #include "backup.h"
 #include "backup_floats.h"
 #include "backup_stall.h"
 
 #define PIECE (4u << 20)	/* tar names a member's size before its data */
+#define NO_SUCH_DEFINER "1449"	/* ER_NO_SUCH_USER */
 #define PIPE_SIZE (1 << 20)	/* the dump goes on while we are busy with a piece; what a user may have, pipe(7) */
 
 void backup_db_release(struct backup_db *d)
@@ -155,7 +156,7 @@ static int run_dump(void *arg, struct buf *out UNUSED, struct err *err)
 struct pouring {
 	struct writer *w;
 	const char *database;
-	struct dumptrigger triggers;
+	struct dumpnames strip;
 	struct buf text;	/* of the dump, to go into the piece next */
 	struct dumpscan scan;
 	struct floats *floats;
@@ -167,7 +168,7 @@ struct pouring {
 
 static void pouring_release(struct pouring *p)
 {
-	dumptrigger_release(&p->triggers);
+	dumpnames_release(&p->strip);
 	buf_release(&p->text);
 	dumpscan_release(&p->scan);
 	free(p->piece);
@@ -272,7 +273,7 @@ static int copy_dump(struct pouring *p, int fd, struct err *err)
 			return err_sys(err, errno, "read the dump");
 		*p->source->taken += (uint64_t)n;
 		buf_reset(&p->text);
-		dumptrigger_add(&p->triggers, chunk, (size_t)n, n == 0, &p->text);
+		dumpnames_add(&p->strip, chunk, (size_t)n, n == 0, &p->text);
 		if (fill_pieces(p, err) < 0)
 			return -1;
 		if (n == 0)
@@ -280,10 +281,21 @@ static int copy_dump(struct pouring *p, int fd, struct err *err)
 	}
 }
 
+/* The server shows no view that calls a function, when the account that had made the view is gone. */
+static int explain(struct err *err)
+{
+	if (strstr(err->text, "(" NO_SUCH_DEFINER ")"))
+		err_hint(err, "make the account that is named, with EXECUTE, and locked, because nobody signs in with it (CREATE USER ... "
+			 "ACCOUNT LOCK); or the view again, by an account that exists");
+	return -1;
+}
+
 static int receive_dump(struct pouring *p, int fd, struct userproc *u, struct err *err)
 {
-	if (copy_dump(p, fd, err) < 0 || userproc_wait(u, NULL, err) < 0)
+	if (copy_dump(p, fd, err) < 0)
 		return -1;
+	if (userproc_wait(u, NULL, err) < 0)
+		return explain(err);
 	if (!dumpscan_end(&p->scan))
 		return err_set(err, ERR_FAIL, "the dump of database '%s' is not complete", p->database);
 	if (p->floats->set)
@@ -297,7 +309,7 @@ int backup_dump(struct writer *w, struct backup_db *d, struct tool *t, struct er
 	CLEANUP(stall_source_release) struct stall_source source = { .out = -1 };
 	CLEANUP(floats_release) struct floats floats = FLOATS_INIT;
 	CLEANUP(pouring_release) struct pouring pouring = {
-		.w = w, .database = d->name, .triggers = DUMPTRIGGER_INIT, .text = BUF_INIT, .floats = &floats, .source = &source,
+		.w = w, .database = d->name, .strip = DUMPNAMES_INIT(d->name), .text = BUF_INIT, .floats = &floats, .source = &source,
 	};
 	CLEANUP(userproc_stop) struct userproc u = USERPROC_INIT;
 	AUTO_FREE char *where = backup_db_where(t, err);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include "../base/atomic.h"
 #include "../base/child.h"
-#include "../core/dumptrigger.h"
+#include "../core/dumpnames.h"
 #include "backup_restore.h"
 #include "backup_stall.h"
 
@@ -48,12 +48,12 @@ static int add_name(struct buf *sql, const char *database, const char *name, str
 /* ---- writing down ------------------------------------------------------------------ */
 struct written {
 	int fd;
-	struct dumptrigger triggers;
+	struct dumpnames strip;
 };
 
 static void written_release(struct written *w)
 {
-	dumptrigger_release(&w->triggers);
+	dumpnames_release(&w->strip);
 }
 
 static int write_on(struct written *w, const void *data, size_t len, bool last)
@@ -61,7 +61,7 @@ static int write_on(struct written *w, const void *data, size_t len, bool last)
 	struct err why = ERR_INIT;
 	AUTO_BUF out = BUF_INIT;
 
-	dumptrigger_add(&w->triggers, data, len, last, &out);
+	dumpnames_add(&w->strip, data, len, last, &out);
 	errno = buf_write_fd(&out, w->fd, &why) < 0 ? (why.sys ? why.sys : EIO) : 0;
 	return errno ? -1 : 0;
 }
@@ -96,7 +96,7 @@ static int dump(struct tool *t, const char *database, int fd, const char *const 
 	strv_add(&argv, database);
 	for (size_t i = 0; objects && i < objects->n; i++)
 		strv_add(&argv, objects->v[i]);
-	CLEANUP(written_release) struct written w = { .fd = fd, .triggers = DUMPTRIGGER_INIT };
+	CLEANUP(written_release) struct written w = { .fd = fd, .strip = DUMPNAMES_INIT(database) };
 	struct child c = { .argv = (const char *const *)argv.v, .take = take, .arg = &w, .timeout_ms = limit_ms };
 	int status = child_run(&c, err);
 

@@ -1,12 +1,13 @@
-/* proves: the database's name goes from the heads of triggers in a dump, and from nowhere else, however it is cut into pieces.
+/* proves: the database's name goes from the heads of triggers and the columns of views in a dump, and from nowhere else, however it is cut into pieces.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-#include "core/dumptrigger.h"
+#include "core/dumpnames.h"
 
+#define VIEW "/*!50001 VIEW "
 #define HEAD "/*!50003 CREATE*/ /*!50017 DEFINER=`root`@`localhost`*/ /*!50003 "
 
 static const struct { const char *dump, *want; } cases[] = {
@@ -28,7 +29,17 @@ static const struct { const char *dump, *want; } cases[] = {
 	{ "\n/*!50003 CREATE*/ something ON demo.t FOR ;;\n", "\n/*!50003 CREATE*/ something ON demo.t FOR ;;\n" },
 	{ "INSERT INTO t VALUES ('" HEAD "TRIGGER demo.trg BEFORE INSERT ON demo.t FOR');\n",
 	  "INSERT INTO t VALUES ('" HEAD "TRIGGER demo.trg BEFORE INSERT ON demo.t FOR');\n" },
+	/* views: columns of three parts, the first the database; not an alias, a string, another database, another statement */
+	{ "x\n" VIEW "`v` AS select `de``mo`.`t`.`a` AS `a` from `t` */;\ny", "x\n" VIEW "`v` AS select `t`.`a` AS `a` from `t` */;\ny" },
+	{ VIEW "`v` AS select `de``mo`.`a` AS `x.``de``mo`,`o`.`t`.`a` AS `de``mo` from (`o`.`t` join `t` `de``mo`) */;\n",
+	  VIEW "`v` AS select `de``mo`.`a` AS `x.``de``mo`,`o`.`t`.`a` AS `de``mo` from (`o`.`t` join `t` `de``mo`) */;\n" },
+	{ VIEW "`v` AS select 'it\\'s `de``mo`.`t`.`a`',`de``mo`.`t`.`b` AS `b`,'' AS `c` from `t` */;\n" VIEW "`w` AS select `de``mo`.`v`.`b` AS `b` from `v` */;\n",
+	  VIEW "`v` AS select 'it\\'s `de``mo`.`t`.`a`',`t`.`b` AS `b`,'' AS `c` from `t` */;\n" VIEW "`w` AS select `v`.`b` AS `b` from `v` */;\n" },
+	{ "/*!50001 CREATE VIEW `v` AS SELECT `de``mo`.`t`.`a` */;\n", "/*!50001 CREATE VIEW `v` AS SELECT `de``mo`.`t`.`a` */;\n" },
+	{ VIEW "`v` AS select `de``mo`.`t`.`a` AS `a`\n*/;\n" HEAD "TRIGGER b BEFORE INSERT ON d.u FOR EACH ROW SET @x = 1 */;;\n" VIEW "`v` AS select `de``mo`.`t`.`a` */;\n",
+	  VIEW "`v` AS select `t`.`a` AS `a`\n*/;\n" HEAD "TRIGGER b BEFORE INSERT ON d.u FOR EACH ROW SET @x = 1 */;;\n" VIEW "`v` AS select `t`.`a` */;\n" },
 	/* cut off: as it is */
+	{ "x\n" VIEW "`v` AS select `de``mo`.`t`.`a` AS", "x\n" VIEW "`v` AS select `de``mo`.`t`.`a` AS" },
 	{ "x\n" HEAD "TRIGGER demo.trg BEFORE INSERT", "x\n" HEAD "TRIGGER demo.trg BEFORE INSERT" },
 	{ "x\n/*!50003 CREA", "x\n/*!50003 CREA" },
 };
@@ -40,12 +51,12 @@ static void pieces(void **state)
 		size_t len = strlen(cases[i].dump);
 
 		for (size_t step = 1; step <= len + 1; step++) {
-			CLEANUP(dumptrigger_release) struct dumptrigger f = DUMPTRIGGER_INIT;
+			CLEANUP(dumpnames_release) struct dumpnames f = DUMPNAMES_INIT("de`mo");
 			AUTO_BUF out = BUF_INIT;
 
 			for (size_t at = 0; at < len; at += step)
-				dumptrigger_add(&f, cases[i].dump + at, len - at < step ? len - at : step, false, &out);
-			dumptrigger_add(&f, "", 0, true, &out);
+				dumpnames_add(&f, cases[i].dump + at, len - at < step ? len - at : step, false, &out);
+			dumpnames_add(&f, "", 0, true, &out);
 			assert_string_equal(out.p, cases[i].want);
 			assert_int_equal(out.len, strlen(cases[i].want));
 		}
@@ -55,7 +66,7 @@ static void pieces(void **state)
 /* What is no head does not make it hold the dump back. */
 static void streams(void **state)
 {
-	CLEANUP(dumptrigger_release) struct dumptrigger f = DUMPTRIGGER_INIT;
+	CLEANUP(dumpnames_release) struct dumpnames f = DUMPNAMES_INIT("de`mo");
 	AUTO_BUF out = BUF_INIT;
 	AUTO_BUF in = BUF_INIT;
 
@@ -64,10 +75,10 @@ static void streams(void **state)
 	while (in.len < 1u << 20)
 		buf_adds(&in, "and then nothing of it ");
 	for (size_t at = 0; at < in.len; at += 4096) {
-		dumptrigger_add(&f, in.p + at, in.len - at < 4096 ? in.len - at : 4096, false, &out);
+		dumpnames_add(&f, in.p + at, in.len - at < 4096 ? in.len - at : 4096, false, &out);
 		assert_true(f.held.len < 80 << 10);
 	}
-	dumptrigger_add(&f, "", 0, true, &out);
+	dumpnames_add(&f, "", 0, true, &out);
 	assert_int_equal(out.len, in.len);
 	assert_memory_equal(out.p, in.p, in.len);
 }
