@@ -27,7 +27,13 @@ static const struct opt verify_opts[] = {
 	  "load the dump into a scratch database as well, and compare that" },
 	{ "skip-links", 0, OPT_FLAG, &backup_options.skip_links, NULL,
 	  "do not read documents that are hard links beside it; the outcome is not kept then" },
+	{ "scheduled", 0, OPT_FLAG, &backup_options.scheduled, NULL, "without FILE: the newest nightly one" },
 	BACKUP_KEY_OPTS, { 0 },
+};
+static const struct opt prune_opts[] = {
+	{ "unless-busy", 0, OPT_FLAG, &backup_options.unless_busy, NULL,
+	  "do nothing, and succeed, while a backup is being made or read" },
+	{ 0 },
 };
 static const struct opt forgo_opts[] = {
 	{ "reason", 0, OPT_STRING, &backup_options.reason, "TEXT", "why, for the log" },
@@ -64,7 +70,7 @@ static const struct verb verbs[] = {
 	{ "rollback", "", "Undo the last upgrade: the data of before, and the version it belongs to.",
 	  VERB_DRY_RUN | VERB_NEEDS_ROOT, 0, 0, rollback_opts, backup_run_rollback },
 	{ "prune", "", "Remove the backups that the keep rules do not hold.",
-	  VERB_JSON | VERB_DRY_RUN | VERB_LOCK | VERB_NEEDS_ROOT, 0, 0, NULL, backup_run_prune },
+	  VERB_JSON | VERB_DRY_RUN | VERB_NEEDS_ROOT, 0, 0, prune_opts, backup_run_prune },
 	{ 0 },
 };
 

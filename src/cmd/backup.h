@@ -50,7 +50,7 @@ struct backup_options {
 	const char *output, *key, *to, *database, *documents, *reason;
 	struct strv recipients;
 	bool if_patients, for_upgrade, scheduled, archive, files_only, skip_unreadable, passphrase_stdin, recovery_stdin;
-	bool once, restore_test, confirm, renew, off, sql, accept_changed, skip_links;
+	bool once, unless_busy, restore_test, confirm, renew, off, sql, accept_changed, skip_links;
 	long level;	/* of the version that is coming; 0: not told */
 };
 extern struct backup_options backup_options;

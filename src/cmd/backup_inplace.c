@@ -53,13 +53,16 @@ static int check_instance(struct tool *t, const struct buf *info, struct err *er
 static int look_at(struct loading *g, struct err *err)
 {
 	const struct buf *info = &g->facts->info;
-	AUTO_FREE char *package = info_get(info, "package"), *created = info_get(info, "created");
+	AUTO_FREE char *package = info_get(info, "package"), *created = info_get(info, "created"), *version = info_get(info, "version");
 
 	if (g->looked_at)
 		return 0;
 	g->looked_at = true;
 	if (!package || strcmp(package, g->t->package) != 0)
 		return err_set(err, ERR_POLICY, "the backup is of package '%s'", package ? package : "?");
+	if (restore_options.version && strcmp(restore_options.version, version ? version : "") != 0)
+		return err_set(err, ERR_FAIL, "it was made with version '%s', and what lies beside it says '%s'; 'backup verify' mends that",
+			       version ? version : "", restore_options.version);
 	free(g->plan->created);
 	g->plan->created = xstrdup(created ? created : "");
 	return check_instance(g->t, info, err) < 0 || space_check(g->plan, g->t, g->loader.db, info, err) < 0 ? -1 : 0;

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,6 +129,16 @@ static int has_patients(struct making *p, struct tool *t, struct err *err)
 	return -1;
 }
 
+/* What is in a backup nobody else can read or forge; to keep it there is another matter. */
+static void warn_of_others(const char *dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st) == 0 && (st.st_uid != 0 || (st.st_mode & 022)))
+		log_warn("'%s' is not root's alone (uid %u, mode %03o): somebody else can remove backups or put others in their place; run: "
+			 "chown root: %s && chmod 700 %s", dir, (unsigned)st.st_uid, (unsigned)st.st_mode & 0777, dir, dir);
+}
+
 /* By a backup, what lies beside one, or one that is being made: its temporary file is ".LEAF.maintkit-...". */
 static bool is_taken(const struct strv *names, const char *leaf)
 {
@@ -165,7 +176,10 @@ static int name_output(struct making *p, struct tool *t, struct err *err)
 		leaf = xasprintf("%s-%s" BACKUP_SUFFIX, profile_package(t->profile), stamp);
 		now++;
 	} while (is_taken(&names, leaf));
-	p->output = xasprintf("%s%s/%s", t->root.prefix, backup_dir(t), leaf);
+	AUTO_FREE char *dir = xasprintf("%s%s", t->root.prefix, backup_dir(t));
+
+	warn_of_others(dir);
+	p->output = xasprintf("%s/%s", dir, leaf);
 	return 0;
 }
 

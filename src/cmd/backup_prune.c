@@ -165,9 +165,16 @@ int backup_run_prune(struct tool *t, int argc UNUSED, char **argv UNUSED, struct
 	AUTO_STRV bases = STRV_INIT;
 	struct keep_rules rules = { .now = time(NULL) };
 
-	AUTO_FD int lock = t->dry_run ? -1 : tool_lock_backups(t, true, err);
+	/* in this order: who makes a backup has the package's lock when it asks for that of backups, and does not wait */
+	AUTO_FD int lock = t->dry_run ? -1 : tool_lock(t, err);
+	AUTO_FD int alone = lock < 0 ? -1 : tool_lock_backups(t, true, err);
 
-	if ((lock < 0 && !t->dry_run) || read_rules(t, &rules, err) < 0 || backup_set_load(&set, t, err) < 0)
+	if (alone < 0 && !t->dry_run && backup_options.unless_busy && err->kind == ERR_BUSY) {
+		log_info("nothing is removed now: a backup is being made or read");
+		err_clear(err);
+		return 0;
+	}
+	if ((alone < 0 && !t->dry_run) || read_rules(t, &rules, err) < 0 || backup_set_load(&set, t, err) < 0)
 		return -1;
 	struct keep_item *v = describe(&set, &bases);
 

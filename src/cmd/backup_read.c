@@ -316,14 +316,27 @@ static void reading_release(struct reading *g)
 	free(g->chunk);
 }
 
-/* The checksum beside the file: 1 it fits, 0 there is none. */
-static int check_sum(const char *file, const char *hex, struct err *err)
+/* Is that the checksum that create wrote at the other place? 1 yes, 0 no, -1 there is none. */
+static int info_has_sum(const char *file, const char *hex)
+{
+	AUTO_BUF info = BUF_INIT;
+
+	if (backup_read_info(file, &info, NULL) < 0)
+		return -1;
+	AUTO_FREE char *sum = info_get(&info, "sha256");
+
+	return sum ? strcmp(sum, hex) == 0 : -1;
+}
+
+/* The checksum beside the file: 1 it fits, 0 there is none. -1: bad tells whether the file is to blame. */
+static int check_sum(const char *file, const char *hex, bool *bad, struct err *err)
 {
 	CLEANUP(root_release) struct root real = ROOT_INIT;
 	AUTO_FREE char *path = xasprintf("%s.sha256", file);
 	AUTO_BUF line = BUF_INIT;
 	struct err why = ERR_INIT;
 
+	*bad = false;
 	if (root_init(&real, "/", err) < 0)
 		return -1;
 	if (path_read_file(&real, path, &line, 4096, NULL, &why) < 0) {
@@ -332,8 +345,16 @@ static int check_sum(const char *file, const char *hex, struct err *err)
 		*err = why;
 		return -1;
 	}
-	return strncmp(line.p, hex, SHA256_HEX_SIZE - 1) == 0 && line.p[SHA256_HEX_SIZE - 1] == ' ' ? 1 :
-		err_set(err, ERR_FAIL, "'%s' is not what was written: its sha256 is %s", file, hex);
+	if (strspn(line.p, "0123456789abcdef") != SHA256_HEX_SIZE - 1 || line.p[SHA256_HEX_SIZE - 1] != ' ') {
+		err_set(err, ERR_FAIL, "'%s' holds no checksum; remove it, and the backup is judged by what it holds", path);
+		return -1;
+	}
+	if (strncmp(line.p, hex, SHA256_HEX_SIZE - 1) == 0)
+		return 1;
+	if (info_has_sum(file, hex) > 0)
+		return err_set(err, ERR_FAIL, "'%s' is of another file, the backup is as it was written; remove it", path);
+	*bad = true;
+	return err_set(err, ERR_FAIL, "'%s' is not what was written: its sha256 is %s", file, hex);
 }
 
 static int hash_only(int in, const char *file, struct backup_facts *f, struct err *err)
@@ -344,9 +365,8 @@ static int hash_only(int in, const char *file, struct backup_facts *f, struct er
 	if (hash_rest(&h, err) < 0)
 		return -1;
 	sha256_final_hex(&h.hash, f->sha256);
-	int rc = check_sum(file, f->sha256, err);
+	int rc = check_sum(file, f->sha256, &f->bad, err);
 
-	f->bad = rc < 0;
 	if (rc < 0)
 		return -1;
 	return err_set(err, ERR_BACKEND, "'%s': %s; its content cannot be checked because the secret key is not here; "
@@ -359,12 +379,20 @@ static int judge(const char *file, const struct buf *hex, struct err *gpg, struc
 		 struct backup_facts *f, struct err *err)
 {
 	memcpy(f->sha256, hex->len == SHA256_HEX_SIZE - 1 ? hex->p : "", hex->len == SHA256_HEX_SIZE - 1 ? hex->len + 1 : 1);
-	int sum = *f->sha256 ? check_sum(file, f->sha256, err) : 0;
+	bool changed = false;
+	int sum = *f->sha256 ? check_sum(file, f->sha256, &changed, err) : 0;
 
-	f->bad = sum < 0 || (ours->kind == ERR_FAIL && !sink_failed && (!gpg->kind || gpg->sys == EPIPE));
+	bool gpg_failed = gpg->kind && !(ours->kind && gpg->sys == EPIPE);
+
+	/* that it cannot be decrypted is then no matter of keys */
+	if (sum == 0 && *f->sha256 && gpg_failed && info_has_sum(file, f->sha256) == 0) {
+		changed = true;
+		sum = err_set(err, ERR_FAIL, "'%s' is not what was written: its sha256 is %s", file, f->sha256);
+	}
+	f->bad = changed || (ours->kind == ERR_FAIL && !sink_failed && (!gpg->kind || gpg->sys == EPIPE));
 	if (sum < 0)
 		return -1;
-	if (gpg->kind && !(ours->kind && gpg->sys == EPIPE))
+	if (gpg_failed)
 		*err = *gpg;
 	else if (ours->kind)
 		*err = *ours;

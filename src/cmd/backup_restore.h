@@ -22,6 +22,7 @@
 
 struct restore_options {
 	const char *only, *deb;
+	const char *version;	/* that will be installed afterwards; NULL: none */
 	bool adopt, stop_app, to_version, confirm, discard, revert, finish, yes;
 };
 extern struct restore_options restore_options;

@@ -183,6 +183,7 @@ int rollback_run(struct tool *t, const char *file, const char *version, const ch
 		return -1;
 	restore_options.stop_app = true;
 	restore_options.to_version = true;
+	restore_options.version = version;
 	if (restore_in_place(t, file, err) < 0)
 		return -1;
 	mem_close_cleanup(&lock);	/* the maintainer scripts take it */

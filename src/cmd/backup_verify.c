@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "../core/json.h"
 #include "backup.h"
 
@@ -25,20 +27,70 @@ static void note_outcome(struct buf *info, const char *how, const struct err *fa
 	info_add(info, failure ? "failed_why" : "verified_how", "%s", failure ? failure->text : how);
 }
 
-/* Without the text beside the backup, from the archive's own. A note that
- * cannot be written (a medium that is read only) does not change the outcome. */
+/* Is the text there, and of this file? */
+static bool is_ours(const char *file, const struct buf *info, const struct backup_facts *f)
+{
+	AUTO_FREE char *sum = info_get(info, "sha256"), *created = info_get(info, "created");
+
+	if (sum && strcmp(sum, f->sha256) == 0)
+		return true;
+	if (created && sum)
+		log_warn("'%s.info' is of another backup or damaged; it is made again from what the backup says itself", file);
+	return false;
+}
+
+/* What create had written, but for the recipients, whose names are not in the archive. */
+static void make_again(struct buf *info, const char *file, const struct backup_facts *f)
+{
+	const struct manifest_totals *n = &f->totals;
+	struct stat st;
+
+	buf_reset(info);
+	buf_add(info, f->info.p, f->info.len);
+	info_add(info, "sha256", "%s", f->sha256);
+	if (stat(file, &st) == 0)
+		info_add(info, "size", "%lld", (long long)st.st_size);
+	info_add(info, "members", "%" PRIu64, n->members);
+	info_add(info, "tables", "%" PRIu64, n->tables);
+	info_add(info, "rows", "%" PRIu64, n->rows);
+	info_add(info, "skipped", "%" PRIu64, n->skipped);
+	info_add(info, "based", "%" PRIu64, n->based);
+	info_add(info, "linked", "%" PRIu64, n->linked);
+	info_add(info, "changed", "%" PRIu64, n->changed);
+}
+
+/* Nothing may go on saying that it was good: without the text nobody prunes it, nor relies on it. */
+static void forget_good(const char *file)
+{
+	AUTO_FREE char *path = xasprintf("%s.info", file);
+
+	if (unlink(path) == 0)
+		log_warn("'%s' is removed, because it says that the backup is good", path);
+	else
+		log_warn("'%s' goes on saying that the backup is good", path);
+}
+
+/* A note that cannot be written (a medium that is read only) does not change the outcome. */
 static void record(const char *file, const struct backup_facts *f, const char *how, const struct err *failure)
 {
 	AUTO_BUF info = BUF_INIT;
 	struct err why = ERR_INIT;
+	bool there = backup_read_info(file, &info, &why) == 0;
 
-	if (backup_read_info(file, &info, &why) < 0) {
+	if (!there) {
 		buf_reset(&info);
 		buf_add(&info, f->info.p, f->info.len);
 	}
+	if (!failure && !is_ours(file, &info, f))
+		make_again(&info, file, f);
+	AUTO_FREE char *good = info_get(&info, "verified");
+
 	note_outcome(&info, how, failure);
-	if (backup_write_info(file, &info, &why) < 0)
-		log_warn("the outcome cannot be kept beside the backup: %s", why.text);
+	if (backup_write_info(file, &info, &why) == 0)
+		return;
+	log_warn("the outcome cannot be kept beside the backup: %s", why.text);
+	if (failure && good)
+		forget_good(file);
 }
 
 static void print_json(struct buf *out, const char *file, const struct backup_facts *f, bool sum, const struct buf *test)
@@ -87,14 +139,19 @@ static void print_text(struct buf *out, const char *file, const struct backup_fa
 		buf_addf(out, "    there is no %s.sha256 beside it to compare with\n", file);
 }
 
+/* With --scheduled the newest of those: an upgrade may make one at the same time as the night does. */
 static char *newest(struct tool *t, struct err *err)
 {
 	CLEANUP(backup_set_release) struct backup_set set = BACKUP_SET_INIT;
 
 	if (backup_set_load(&set, t, err) < 0)
 		return NULL;
-	if (set.n)
-		return xstrdup(set.v[set.n - 1].file);
+	for (size_t i = set.n; i-- > 0; ) {
+		AUTO_FREE char *purpose = info_get(&set.v[i].info, "purpose");
+
+		if (!backup_options.scheduled || (purpose && strcmp(purpose, "scheduled") == 0))
+			return xstrdup(set.v[i].file);
+	}
 	err_set(err, ERR_ABSENT, "there is no backup in '%s%s'; run 'backup create'", t->root.prefix, backup_dir(t));
 	return NULL;
 }

@@ -83,6 +83,8 @@ static void keep_special(struct keep_item *v, size_t n, long long now)
 		;
 	if (i < n)
 		keep(&v[i], "the newest", "");
+	for (size_t k = 0; i == n && k < n; k++)	/* most of what is in a damaged one can be had */
+		keep(&v[k], "damaged, but none is good", "");
 	for (i = 0; i < n && !(v[i].verified && !v[i].bad); i++)
 		;
 	if (i < n)

@@ -6,7 +6,7 @@
  * was off for a year loses nothing. One whose time has not come yet stands for
  * no day, so that a clock that was wrong for a week does not cost those made
  * when it is right again; it stays until that time. And whatever the rules say: the newest
- * (messages of the guard name it), the newest verified, those that something
+ * (messages of the guard name it), the newest verified (all, where none is good), those that something
  * names, those whose age is not known, and every full one that a kept one needs.
  */
 #ifndef MAINTKIT_KEEP_H

@@ -1,5 +1,5 @@
 #!/bin/bash
-# proves: on a booted machine: an upgrade backs up first, rollback undoes it, all that is destroyed comes back, a cut-off exchange ends at boot
+# proves: on a booted machine: an upgrade backs up first, also while the nightly backup is made; rollback undoes it, all that is destroyed comes back, a cut-off exchange ends at boot
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SOAK=1: 100,000 rows and 20,000 documents.
 . "$(dirname "$0")/../lib/tap.sh"
@@ -167,4 +167,31 @@ ok "the exchange was finished before" grep -q reverted "$plan"
 ok "sign in" signs_in
 is "$(in_clinic maintkit -p oscar-emr pending list)$(sql "SELECT n FROM touched")" 1 "nothing waits; the data is one state, the former"
 ok "confirm" in_clinic oscar-emr backup restore --confirm
+
+# ---- apt upgrades while the nightly backup is made ----------------------------------------------------------------------
+unit=maintkit-backup@oscar-emr
+in_clinic sh -es >/dev/null 2>&1 <<-END
+	mkdir /srv/repo; cd /srv/repo; cp $(deb 20.0-2) .
+	apt-ftparchive packages . >Packages; apt-ftparchive release . >Release
+	echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list.d/repo.list
+	apt-get -qq update
+	mkdir $docs/scans; head -c ${SCANS:-150000000} /dev/urandom >$docs/scans/1.tiff; chown -R oscar-emr: $docs/scans
+	oscar-emr backup recovery </dev/null
+	oscar-emr backup recovery --confirm </var/lib/maintkit/oscar-emr/recovery.passphrase
+END
+backups >"$T/had"
+ok "the night begins" in_clinic systemctl start --no-block $unit
+run in_clinic apt-get -y -o "DPkg::Pre-Invoke::=systemctl is-active $unit >/srv/during; true" upgrade
+is "$rc $(installed)" "0 ii 1:20.0-2" "apt upgrade" || diag "$(tail -n 20 <<<"$out$err")"
+is "$(in_clinic cat /srv/during)" activating "while a backup is made"
+for _ in $(seq 600); do [ "$(in_clinic systemctl is-active $unit)" = activating ] || break; sleep 0.5; done
+is "$(in_clinic systemctl show -p Result --value $unit)" success "which ends well" || diag "$(in_clinic journalctl -u $unit -n 20 --no-pager)"
+backups | LC_ALL=C sort | comm -13 <(LC_ALL=C sort "$T/had") - >"$T/new"
+while read -r f; do
+	ok "what was made is good" in_clinic oscar-emr backup verify "$f" </dev/null
+	in_clinic cat "$f.info" </dev/null
+done <"$T/new" >"$T/infos"
+is "$(grep -e ^purpose= -e ^version= "$T/infos" | LC_ALL=C sort | tr '\n' ' ')" \
+	"purpose=scheduled purpose=upgrade version=1:18.0-1 version=1:18.0-1 " "the night's and the upgrade's"
+ok "the new version is served" answers 20.0
 done_testing

@@ -117,6 +117,13 @@ static void never(void **state)
 	assert_false(find(v, n, "bad")->kept);
 	assert_string_equal(find(v, n, "bad")->why, "it cannot be restored");
 	assert_int_equal(count(v, n), 5);
+
+	/* none is good: what can be had from a damaged one is better than nothing */
+	struct keep_item damaged[] = { { .name = "a", .age.created = 1 * DAY, .bad = true }, { .name = "b", .age.created = 2 * DAY, .bad = true } };
+
+	keep_decide(damaged, 2, &none);
+	assert_int_equal(count(damaged, 2), 2);
+	assert_string_equal(damaged[0].why, "damaged, but none is good");
 }
 
 static void gaps(void **state)
