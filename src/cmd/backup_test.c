@@ -123,10 +123,13 @@ static int is_untouched(struct testing *g, const char *table, long long then, st
 {
 	int64_t n;
 
-	/* update_time of InnoDB is not known after a restart of the server: NULL is not less */
+	/* update_time of InnoDB is not known after a restart of the server: NULL is not less. The checksum of a table with a
+	 * virtual column is another one each time (10.11), whatever is in it. */
 	if (db_get_int(g->load.db, "SELECT COUNT(*) FROM information_schema.tables t WHERE table_schema = ? AND table_name = ? "
 		       "AND UNIX_TIMESTAMP(update_time) < ? AND (? OR NOT EXISTS (SELECT 1 FROM information_schema.columns c "
-		       "WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name AND c.data_type = 'float'))",
+		       "WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name AND c.data_type = 'float')) "
+		       "AND NOT EXISTS (SELECT 1 FROM information_schema.columns c WHERE c.table_schema = t.table_schema "
+		       "AND c.table_name = t.table_name AND c.extra LIKE '%VIRTUAL%')",
 		       (struct db_value[]){ DBV_STR(g->live), DBV_STR(table), DBV_INT(then), DBV_INT(is_exact(g, table)) },
 		       4, &n, err) < 0)
 		return -1;

@@ -75,7 +75,9 @@ like "$out" "database/nokey: 2 values of FLOAT columns" "and the backup itself s
 mariadb_sql "USE demo; DROP TABLE nokey; TRUNCATE dose; INSERT INTO dose (id, f) SELECT seq, seq + 1e0/3 FROM seq_1_to_50000"
 ok "many" backup create --output "$T/d.tar.zst.gpg"
 ok "come back" backup restore "$T/d.tar.zst.gpg" --database many
-is "$(mariadb_sql "CHECKSUM TABLE many.dose, many.keyed" | cut -f2)" "$(mariadb_sql "CHECKSUM TABLE demo.dose, demo.keyed" | cut -f2)" "all of them"
+# not CHECKSUM TABLE, which is another one each time where a column is virtual
+content() { mariadb_sql "SELECT COUNT(*), BIT_XOR(CRC32(CONCAT_WS(',', id, CAST(f AS DOUBLE), changed, touched))) FROM $1.dose; CHECKSUM TABLE $1.keyed" | sed "s/^$1//"; }
+is "$(content many)" "$(content demo)" "all of them"
 
 # somebody writes for long: the backup waits a little and goes on
 mkfifo "$T/long"

@@ -87,7 +87,12 @@ rc_is 4 'a patient was added since: kept, status 4' data purge
 like "$err" 'number of patients has changed' '... said'
 is "$(mariadb_sql 'SELECT COUNT(*) FROM clinic_1.patient')" 4 '... kept'
 mariadb_sql "DELETE FROM clinic_1.patient WHERE name = 'Gagnon'"
-ok 'as authorized: destroyed' data purge
+exec {held}<>"$S/backup.lock"
+flock -s "$held"
+rc_is 3 'while a backup is made or read: not now' data purge
+is "$(mariadb_sql 'SELECT COUNT(*) FROM clinic_1.patient') $(find "$R/var/lib/clinic/documents" -type f | wc -l)" '3 2' '... nothing is touched'
+exec {held}>&-
+ok 'as authorized, which was not spent: destroyed' data purge
 is "$(databases) $(accounts)" 'other 0' '... databases and account'
 is "$(left)" '' '... files'
 
