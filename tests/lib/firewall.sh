@@ -7,6 +7,7 @@
 #   fw_in CMD...          run in the machine
 #   fw_reset              ufw as installed: off, no rules; no state of ours
 #   fw_rules              "on"/"off" and the rules that ufw was told, one a line
+#   fw_listening PORT...  wait until somebody listens on each
 #   fw_open PORT...       prints the ports of these that the client reaches, "4:PORT 6:PORT ..."
 #   fw_session PORT       a real ssh session, kept open; fw_alive: does it still answer?
 # Listeners on 3306, 8080 and 8443 answer over IPv4 and IPv6.
@@ -41,6 +42,7 @@ fw_machine() {
 		systemd-run -q --unit=listen python3 /root/listen.py
 		cp -a /etc/ufw /root/ufw.orig; cp -a /etc/default/ufw /root/ufw.default
 	X
+	fw_listening 22 3306 8080 8443
 }
 
 fw_reset() {
@@ -58,11 +60,21 @@ fw_rules() {
 	fw_in ufw show added | sed -n 's/^ufw //p'
 }
 
+fw_listening() {
+	local port end=$((SECONDS + 300))
+	for port; do
+		until [ -n "$(fw_in ss -H -ltn "sport = :$port")" ]; do
+			[ "$SECONDS" -lt "$end" ] || BAIL "nobody listens on port $port after five minutes"
+			sleep 0.1
+		done
+	done
+}
+
 fw_open() {
 	local port list=''
 	for port in "$@"; do
-		lab_client fw nc -z -w 1 "$LAB_IP4" "$port" </dev/null 2>/dev/null && list+=" 4:$port"
-		lab_client fw nc -z -w 1 "$LAB_IP6" "$port" </dev/null 2>/dev/null && list+=" 6:$port"
+		lab_client fw nc -z -w 2 "$LAB_IP4" "$port" </dev/null 2>/dev/null && list+=" 4:$port"
+		lab_client fw nc -z -w 2 "$LAB_IP6" "$port" </dev/null 2>/dev/null && list+=" 6:$port"
 	done
 	echo "${list# }"
 }

@@ -16,6 +16,7 @@ round() {
 	shift
 	for p in "$@"; do want+=" 4:$p 6:$p"; done
 	fw_reset
+	fw_listening "$@"
 	# shellcheck disable=SC2086
 	is "$(fw_open "$@" $all)" "${want# } 4:3306 6:3306 4:8080 6:8080 4:8443 6:8443" "$name: before, everything is reached"
 	ok "$name: a session is open" fw_session "$1"
@@ -71,7 +72,8 @@ fw_in systemctl start ssh
 fw_reset
 ok 'apply --enable' fw apply --enable
 ok 'reboot' lab_reboot fw
-fw_in sh -c 'systemctl stop mariadb; systemctl start ssh; systemd-run -q --unit=listen python3 /root/listen.py; sleep 1'
+fw_in sh -c 'systemctl stop mariadb; systemctl start ssh; systemd-run -q --unit=listen python3 /root/listen.py'
+fw_listening 22 3306 8080 8443
 is "$(fw_open 22 3306 8080 8443)" '4:22 6:22 4:8443 6:8443' 'the rules are in force after a reboot'
 is "$(fw_in ss -H -ltn 'sport = :3306' | wc -l)" 1 '... and 3306 does listen'
 

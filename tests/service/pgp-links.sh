@@ -8,8 +8,8 @@ OUT=$T/outside PROG=$T/bin/maintkit-pgp-encrypt W=$R/var/lib/demo/work
 chmod 755 "$T"
 as_web() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 # A pipe that is waited for, or a socket that nobody answers at, shows as 124.
-tool() { timeout 60 "$BIN/maintkit-pgp" --root "$R" -p demo "$@"; }
-encryptor() { (cd "$W" && as_web env -i GNUPGHOME="$HOME_DIR" timeout 60 "$PROG" "$@" 2>&1); }
+tool() { timeout 240 "$BIN/maintkit-pgp" --root "$R" -p demo "$@"; }
+encryptor() { (cd "$W" && as_web env -i GNUPGHOME="$HOME_DIR" timeout 240 "$PROG" "$@" 2>&1); }
 
 # Files that the web user may not read, and such as anybody may write: what is followed would change those.
 quick_home "$HOME_DIR" 65534
