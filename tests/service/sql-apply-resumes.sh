@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$TOP/tests/lib/mariadb.sh"
 . "$TOP/tests/lib/sqlworld.sh"
+. "$TOP/tests/lib/stop.sh"
 mariadb_here || skip_all "$mariadb_why"
 MARIADB_FAST=1 mariadb_new || BAIL "no server"
 
@@ -87,36 +88,49 @@ rc_is 0 "nor plan" sql plan --exit-code
 rc_is 4 "unless it is named" sql apply base
 
 # Other runs and other programs.
-mariadb_sql "SELECT GET_LOCK('maintkit_sql/demo_db', 5), SLEEP(6)" >"$T/holder" & holder=$!
+hold() {	# SQL: another connection does that and stays, doing nothing, until let_go
+	rm -f "$T/hold" && mkfifo "$T/hold"
+	mariadb_sql <"$T/hold" >"$T/held" & holder=$!
+	exec {hold}>"$T/hold"
+	echo "$1;" >&"$hold"
+}
+let_go() { exec {hold}>&-; wait $holder; }
+behind() {	# WORDS ARGS...: an apply in whose way it is, until that says WORDS; then it goes away
+	local words=$1 pid
+	shift
+	"$BIN/maintkit-sql" --root "$R" -p demo apply "$@" >"$T/behind" 2>&1 {hold}>&- & pid=$!
+	until_ok "'$words'" grep -q "$words" "$T/behind"
+	let_go
+	wait $pid
+}
+hold "DO GET_LOCK('maintkit_sql/demo_db', 5)"
 await "another connection to hold the lock" "SELECT IS_USED_LOCK('maintkit_sql/demo_db') IS NOT NULL"
 echo "INSERT INTO a (x) VALUES ('late');" | script late
 rc_is 3 "another run holds the lock: not now" sql apply /usr/share/demo/sql/late.sql --wait 1
 like "$err" "waiting up to 1 s" "after a message"
 like "$err" "database connection [0-9]+" "that names the connection"
-rc_is 0 "waiting longer helps" sql apply /usr/share/demo/sql/late.sql --wait 120
-wait $holder
+ok "waiting longer helps" behind "waiting up to 120 s" /usr/share/demo/sql/late.sql --wait 120
 row_locked="SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_locked > 0"
-{ echo 'START TRANSACTION; UPDATE demo_db.a SET y = 1;'; sleep 4; } | mariadb_sql & holder=$!
+hold 'START TRANSACTION; UPDATE demo_db.a SET y = 1'
 await "the other connection's transaction" "$row_locked"
 echo "UPDATE a SET y = 2 WHERE x = 'late';" | script waits
-rc_is 0 "a row lock that goes away is waited for" sql apply /usr/share/demo/sql/waits.sql
-like "$err" "statement 1 waits for a lock; in its way: connection [0-9]+ of 'root'@'localhost' \(in a transaction for [0-9]+ s, idle\)" "naming who has it, meanwhile"
-wait $holder
-{ echo 'START TRANSACTION; UPDATE demo_db.a SET y = 1;'; sleep 4; } | mariadb_sql & holder=$!
+ok "a row lock that goes away is waited for" behind "waits for a lock" /usr/share/demo/sql/waits.sql
+like "$(cat "$T/behind")" "statement 1 waits for a lock; in its way: connection [0-9]+ of 'root'@'localhost' \(in a transaction for [0-9]+ s, idle\)" "naming who has it, meanwhile"
+hold 'START TRANSACTION; UPDATE demo_db.a SET y = 1'
 await "the other connection's transaction" "$row_locked"
 sed -i 's/^dir = /session = lock_wait_timeout=1 innodb_lock_wait_timeout=1\n&/' "$R/usr/share/demo/maintkit.conf"
 echo "ALTER TABLE a ADD COLUMN late int;" | script blocked
 rc_is 3 "an open transaction blocks: not now" sql apply /usr/share/demo/sql/blocked.sql
 like "$err" "blocked.sql:1:1: Lock wait timeout exceeded.*error 1205" "after lock_wait_timeout"
 like "$err" "in its way: connection [0-9]+ of 'root'@'localhost'" "naming who"
-wait $holder
+let_go
 rc_is 0 "when it is gone it works" sql apply /usr/share/demo/sql/blocked.sql
 
 # What cannot be undone and leaves no trace.
 q 'CREATE TABLE m (a int) ENGINE=MyISAM'
 script isam <<'E'
 INSERT INTO m VALUES (1);
-INSERT INTO m SELECT 2 FROM (SELECT SLEEP(2)) s;
+INSERT INTO m SELECT 2 FROM (SELECT SLEEP(6)) s;
 INSERT INTO m VALUES (3);
 E
 "$BIN/maintkit-sql" --root "$R" -p demo apply /usr/share/demo/sql/isam.sql >/dev/null 2>&1 & pid=$!
@@ -139,9 +153,9 @@ rc_is 0 "then it goes on" sql apply /usr/share/demo/sql/isam.sql
 is "$(q 'SELECT GROUP_CONCAT(a ORDER BY a) FROM m')" "1,2,3" "each once"
 
 # A file that changes under a run, as an editor that writes in place or a copy that is not finished does it.
-{ for ((i = 0; i < 4; i++)); do echo "INSERT INTO m VALUES ($((100 + i)));"; done; echo 'SELECT SLEEP(3);'; head -c 600000 /dev/zero | tr '\0' '\n'; echo 'INSERT INTO m VALUES (200);'; } | script moving
+{ for ((i = 0; i < 4; i++)); do echo "INSERT INTO m VALUES ($((100 + i)));"; done; echo 'SELECT SLEEP(10);'; head -c 600000 /dev/zero | tr '\0' '\n'; echo 'INSERT INTO m VALUES (200);'; } | script moving
 "$BIN/maintkit-sql" --root "$R" -p demo apply /usr/share/demo/sql/moving.sql >"$T/moving" 2>&1 & pid=$!
-await "the script to be under way" "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(3)%'"
+await "the script to be under way" "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(10)%'"
 sed 's/200/201/' "$S/moving.sql" >"$T/moved"
 cat "$T/moved" >"$S/moving.sql"
 if wait $pid; then rc=0; else rc=$?; fi
@@ -152,7 +166,7 @@ rc_is 0 "again" sql apply /usr/share/demo/sql/moving.sql
 is "$(q 'SELECT GROUP_CONCAT(a ORDER BY a) FROM m WHERE a >= 100')" "100,101,102,103,201" "now it is the new text, each statement once"
 
 # Two at once, of different scripts: one behind the other.
-echo 'INSERT INTO m SELECT 300 + SLEEP(2); INSERT INTO m VALUES (301);' | script first
+echo 'INSERT INTO m SELECT 300 + SLEEP(8); INSERT INTO m VALUES (301);' | script first
 echo 'INSERT INTO m VALUES (302);' | script second
 "$BIN/maintkit-sql" --root "$R" -p demo apply /usr/share/demo/sql/first.sql >/dev/null 2>&1 & pid=$!
 await "the first to be under way" "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%300 + SLEEP%' AND id <> CONNECTION_ID()"

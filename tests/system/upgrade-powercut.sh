@@ -68,7 +68,7 @@ cut() {
 	said=$(lab_root clinic)/srv/said
 	in_clinic sh -c "rm -f /srv/said; sync"
 	in_clinic sh -c "$1 >/srv/said 2>&1; echo over >>/srv/said" 2>/dev/null & job=$!
-	for _ in $(seq 3000); do
+	for _ in $(seq 20000); do
 		if grep -q -e "$2" -e '^over' "$said" 2>/dev/null; then break; fi
 		sleep 0.05
 	done
@@ -78,7 +78,7 @@ cut() {
 	wait "$job" 2>/dev/null
 	grep -q "$2" "$T/said" && ! grep -q '^over' "$T/said"
 }
-boots() { lab_start clinic && { lab_wait clinic 150 >/dev/null; in_clinic mariadb-admin --wait=30 ping; }; }
+boots() { lab_start clinic && { lab_wait clinic >/dev/null; in_clinic mariadb-admin --wait=120 ping; }; }
 
 arrived() { # VERSION
 	ok "$at: 1:$1-1 is installed" version_is "1:$1-1"
