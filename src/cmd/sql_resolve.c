@@ -63,6 +63,11 @@ void sql_trace_name(const struct sql_trace *t, struct buf *out)
 
 /* ---- the table's definition, before and now ---- */
 
+static bool makes_table(const struct sql_kind *k)
+{
+	return !strcmp(k->verb, "CREATE TABLE") && k->n_traces && !k->trace[0].conditional;
+}
+
 /* Statements about one table, of which its definition tells. */
 static bool is_looked_at(const struct sql_kind *k)
 {
@@ -71,7 +76,20 @@ static bool is_looked_at(const struct sql_kind *k)
 
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		good |= !strcmp(k->verb, verbs[i]);
-	return good && k->class == SQL_DDL && !k->repeatable && k->n_traces + (k->table != NULL) > 0;
+	/* Of a new table its own age tells, which costs nothing before. */
+	return good && k->class == SQL_DDL && !k->repeatable && k->n_traces + (k->table != NULL) > 0 && !makes_table(k);
+}
+
+/* The table is older than the statement that was to make it: that one would have failed, so it was not done. Both times
+ * are the server's, in seconds. */
+static bool is_older(struct sql_run *r, const struct sql_kind *k)
+{
+	const struct sql_trace *t = &k->trace[0];
+	struct db_value v[] = { DBV_STR(r->past[r->at_past].started), t->schema ? DBV_STR(t->schema) : DBV_NULL, DBV_STR(t->table) };
+	int64_t older = 0;
+
+	return makes_table(k) && db_get_int(r->db, "SELECT create_time < CAST(? AS DATETIME) - INTERVAL 2 SECOND FROM information_schema.tables"
+					    " WHERE table_schema = IFNULL(?, DATABASE()) AND table_name = ?", v, 3, &older, NULL) == 0 && older;
 }
 
 static int subject(const struct sql_kind *k, struct buf *out, struct err *err)
@@ -260,7 +278,7 @@ int sql_resolve(struct sql_run *r, const struct sql_kind *k, struct err *err)
 	else if (changed > 0 && (!proofs || held == proofs))
 		done = true;
 	else if (changed < 0 && proofs && (!held || held == proofs))
-		done = held != 0;
+		done = held && !is_older(r, k);
 	else
 		return cannot_know(r, k, err);
 	log_info("statement %lld of script '%s' (%s) was cut off: the database shows that it was %s", (long long)r->number,

@@ -205,7 +205,8 @@ int sql_session_keep(struct sql_run *r, const struct sql_kind *k, struct buf *ou
 		append_sql(out, r->session.p);
 		buf_reset(&r->session);
 	}
-	r->unlooked = true;
+	/* DDL that evaluates nothing sets none. */
+	r->unlooked |= k->class != SQL_DDL || k->copies || r->session_moved;
 	return k->variables.n ? keep_variables(r, out, err) : 0;
 }
 

@@ -96,4 +96,20 @@ for s in called several file prepared; do
 	else isnt "$asked" 0 "$s: $asked times it was a person who knew"; fi
 	[ "$count" -ge 12 ] && pass "$s: enough of them" || fail "$s: only $count"
 done
+
+# A table that was there before is not the one that was to be made: its age tells.
+echo 'CREATE TABLE old (a int); INSERT INTO t (v) VALUES (1);' | script age
+begun() {	# SECONDS: the first statement was begun so long after the table was made
+	begin_anew called
+	q "CREATE OR REPLACE TABLE old (a int); DELETE FROM maintkit_statement WHERE script = 'age';
+		INSERT INTO maintkit_script (name, sha256, state, version, started) VALUES ('age', '', 'running', '', NOW()) ON DUPLICATE KEY UPDATE state = 'running';
+		INSERT INTO maintkit_statement (script, number, upto, line, sha256, state, started) VALUES ('age', 1, 1, 1,
+		'$(printf 'CREATE TABLE old (a int)\0' | sha256sum | cut -c1-64)', 'intended', NOW() + INTERVAL $1 SECOND)"
+}
+begun 100
+rc_is 2 "a table that is older than the statement that was to make it" sql apply /usr/share/demo/sql/age.sql
+like "$err" "Table 'old' already exists" "ends as it would have without a cut"
+begun -100
+rc_is 0 "one that was made since" sql apply /usr/share/demo/sql/age.sql
+is "$(q 'SELECT COUNT(*) FROM t')" 1 "was made by it"
 done_testing
