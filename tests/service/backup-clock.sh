@@ -15,6 +15,7 @@ ours() { find "$B" -name '*.gpg' -size +1k -printf '%f\n' | LC_ALL=C sort; }
 ok "a backup" backup create
 first=$(last)
 is "$(info "$first" number)" 1 "it is counted"
+tick
 for ((i = 0; i < 300; i++)); do echo "another's" >"$B/demo-$(date -u -d "@$(($(date +%s) + i))" +%Y%m%dT%H%M%SZ).tar.zst.gpg"; done
 ok "another, where the names of these minutes are taken" backup create
 is "$(grep -Lx "another's" "$B"/*.gpg | wc -l) $(grep -lx "another's" "$B"/*.gpg | wc -l)" "2 300" "has one of its own, and all are as they were"
