@@ -9,7 +9,8 @@
 #include <unistd.h>
 #include "lock.h"
 
-#define DIR_LOCK_MS 2000
+#define DIR_ASK_MS 2000		/* where anybody may hold it */
+#define DIR_INSIST_MS 30000	/* where only our own programs do: for as long as a busy disk takes to sync */
 
 static long long now_ms(void)
 {
@@ -87,10 +88,9 @@ static bool others_may_open(int dirfd)
 int lock_dir(int fd, const char *what, struct err *err)
 {
 	struct err why = ERR_INIT;
+	bool insist = !others_may_open(fd);
 
-	if (lock_fd(fd, what, DIR_LOCK_MS, &why) == 0)
-		return 0;
-	if (why.kind == ERR_BUSY && others_may_open(fd))
+	if (lock_fd(fd, what, insist ? DIR_INSIST_MS : DIR_ASK_MS, &why) == 0 || (!insist && why.kind == ERR_BUSY))
 		return 0;
 	if (err)
 		*err = why;

@@ -132,9 +132,9 @@ gpg --homedir "$H" --batch --quiet --pinentry-mode loopback --passphrase secret 
 same "$T/back" export.zip "comes back with the passphrase"
 gpgconf --homedir "$H" --kill all
 rm export.zip.pgp
-for i in 1 2 3 4; do cp export.zip "p$i"; pgp_bin -c "p$i" '' & done
+for i in 1 2 3 4; do cp export.zip "p$i"; pgp_bin -c "p$i" '' 2>"$T/said$i" & done
 failed=0; for j in $(jobs -p); do wait "$j" || failed=1; done
-is "$failed" 0 "four at once"
+is "$failed" 0 "four at once" || diag "$(cat "$T"/said[1-4])"
 ok "and no agent stays behind" in_time no_agent
 rm -f p?
 
