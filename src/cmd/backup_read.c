@@ -396,8 +396,10 @@ static int judge(const char *file, const struct buf *hex, struct err *gpg, struc
 		*err = *gpg;
 	else if (ours->kind)
 		*err = *ours;
-	else
+	else if (*f->sha256)
 		return sum;
+	else
+		err_set(err, ERR_FAIL, "whether it is as it was written is not known");	/* the child said nothing: never good */
 	err_prefix(err, "'%s'", file);
 	return -1;
 }
