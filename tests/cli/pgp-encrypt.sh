@@ -28,9 +28,9 @@ only() { [ "$(ls -A "$W")" = "$1" ]; }
 # what was told to end has a moment for it
 no_agent() { ! pgrep -f "^gpg-agent --homedir $H" >/dev/null; }
 # who runs this command line is stopped when the temporary file has something in it
-half_way() { # JOB PATTERN
+half_way() { # JOB PATTERN [PARENT]
 	until_ok "the program to write" begun "$1"
-	victim=$(pgrep -f "$2") && kill -STOP "$victim"
+	victim=$(pgrep ${3:+-P "$3"} -f "$2") && kill -STOP "$victim"
 }
 begun() {
 	local f
@@ -162,7 +162,7 @@ like "$(cat "$T/said")" "before it had finished|Broken pipe" "that is named"
 is "$(find "$W" -name '*.pgp' -o -name '.*maintkit*')" "" "and leaves nothing"
 pgp_bin -e big "$fpr" &
 job=$!
-half_way $job "^$prog -e big"
+half_way $job "^$prog -e big" "$job"
 end_victim; wait $job 2>/dev/null
 nok "killed itself, there is no result" test -e big.pgp
 ok "the next run" pgp_bin -e export.zip "$fpr"
