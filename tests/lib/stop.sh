@@ -26,28 +26,28 @@ in_time() {
 	done
 }
 
-# No process is started while we look: what is looked for may be a matter of milliseconds.
-_stop_find() { # PID NAME: sets victim to the last one
-	local p kids='' comm=''
+# No process is started while we look: what is looked for may be a matter of milliseconds. All of that name are looked at,
+# each time: a program is run for this and for that, and one that has ended may be there until its parent asks for it.
+_stop_look() { # PID NAME BYTES: stop the first that has read more; it is $victim
+	local p kids='' comm='' name='' value=''
 	{ read -r kids <"/proc/$1/task/$1/children"; } 2>/dev/null
 	for p in $kids; do
-		comm=''
-		{ read -r comm <"/proc/$p/comm"; } 2>/dev/null
-		[ "$comm" != "$2" ] || victim=$p
-		_stop_find "$p" "$2"
+		comm='' value=''
+		{ read -r comm <"/proc/$p/comm" && read -r name value <"/proc/$p/io"; } 2>/dev/null	# "rchar: BYTES"
+		if [ "$comm" = "$2" ] && [ "${value:--1}" -gt "$3" ] && kill -STOP "$p" 2>/dev/null; then
+			victim=$p
+			return 0
+		fi
+		_stop_look "$p" "$2" "$3" && return 0
 	done
+	return 1
 }
 stop_below() {
-	local name value until=$((SECONDS + 300))
-	# one that ends before may not be the one: a program is run for this and for that
-	while [ "$SECONDS" -lt "$until" ] && kill -0 "$1" 2>/dev/null; do
-		victim=
-		_stop_find "$1" "$2"
-		while [ -n "$victim" ] && [ "$SECONDS" -lt "$until" ] && read -r name value <"/proc/$victim/io"; do	# "rchar: BYTES"
-			if [ "$value" -gt "$3" ]; then kill -STOP "$victim" && return 0; fi
-		done 2>/dev/null
-	done
+	local until=$((SECONDS + 300))
 	victim=
+	while [ "$SECONDS" -lt "$until" ] && kill -0 "$1" 2>/dev/null; do
+		if _stop_look "$1" "$2" "$3"; then return 0; fi
+	done
 	return 1
 }
 end_victim() { [ -z "$victim" ] || kill -KILL "$victim" 2>/dev/null; }

@@ -10,9 +10,7 @@ top=$TOP WORK=$T
 if [ -n "${SOAK:-}" ]; then rows=250 documents=20000; else rows=20 documents=500; fi
 
 # Two levels: the second's data is not for the first.
-build() { # VERSION LEVEL READS
-	OSCAR_VERSION=$1 OSCAR_LEVEL=$2 OSCAR_READS=$3 OSCAR_MIN_LEVEL=$2 "$TOP/tests/lib/build-debs.sh" --only oscar-emr "$T/debs"
-}
+build() { lifecycle_oscar "$T/debs" "$@" "$2"; } # VERSION LEVEL READS: it lets in what reads its own level only
 ok "the packages build" eval 'lifecycle_debs && mkdir "$T/debs" && build 1:18.0-1 18 15-18 && build 1:20.0-1 20 18-20 && build 1:20.0-2 20 18-20' ||
 	BAIL "no packages"
 ok "the machine boots" lifecycle_boot bookworm || BAIL "no machine"
@@ -52,13 +50,6 @@ files_state() {
 }
 state() { database_state; files_state; }
 signs_in() { contains "$(sign_in oscardoc mac2002 1117)" "LOGIN OK oscardoc"; }
-answers() {
-	for _ in $(seq 240); do
-		serves_version "$1" >/dev/null 2>&1 && return 0
-		sleep 1
-	done
-	serves_version "$1"
-}
 
 # ---- an installation of level 18 ---------------------------------------------------------------------
 in_clinic debconf-set-selections <<-'END'

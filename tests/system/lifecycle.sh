@@ -44,12 +44,11 @@ lifecycle_build() {
 	local dir=$1 v
 	mkdir -p "$dir"
 	"$top/tests/lib/build-debs.sh" --only maintkit "$dir" || return
-	for v in 1:19.0-1 1:19.1-1 1:19.1-2; do
-		OSCAR_VERSION=$v OSCAR_LEVEL=19 OSCAR_READS=15-19 OSCAR_MIN_LEVEL=18 \
-			"$top/tests/lib/build-debs.sh" --only oscar-emr "$dir" || return
-	done
-	OSCAR_VERSION=1:15.0-1 OSCAR_LEVEL=15 OSCAR_READS=12-15 OSCAR_MIN_LEVEL=12 \
-		"$top/tests/lib/build-debs.sh" --only oscar-emr "$dir"
+	for v in 1:19.0-1 1:19.1-1 1:19.1-2; do lifecycle_oscar "$dir" "$v" 19 15-19 18 || return; done
+	lifecycle_oscar "$dir" 1:15.0-1 15 12-15 12
+}
+lifecycle_oscar() { # DIR VERSION LEVEL READS MIN_LEVEL
+	OSCAR_VERSION=$2 OSCAR_LEVEL=$3 OSCAR_READS=$4 OSCAR_MIN_LEVEL=$5 "$top/tests/lib/build-debs.sh" --only oscar-emr "$1"
 }
 
 # oscar-emr is the very package that was built on bookworm, maintkit is the suite's
@@ -85,6 +84,13 @@ contains() { case $1 in *"$2"*) ;; *) printf "no '%s' in: %s\n" "$2" "$1"; retur
 web() { lab_client clinic curl -sk --max-time 60 "$@"; }
 url() { echo "https://$LAB_IP4:8443/oscar/$1"; }
 serves_version() { contains "$(web "$(url health.jsp)")" "version: $1"; }
+answers() { # VERSION: soon
+	for _ in $(seq 240); do
+		serves_version "$1" >/dev/null 2>&1 && return 0
+		sleep 1
+	done
+	serves_version "$1"
+}
 sign_in() { # USER PASSWORD PIN -> text of the answer
 	web -c "$WORK/jar" --data-urlencode "username=$1" --data-urlencode "password=$2" \
 		--data-urlencode "pin=$3" "$(url login.jsp)"

@@ -8,13 +8,6 @@ top=$TOP WORK=$T
 . "$TOP/tests/system/lifecycle.sh"
 ok "the packages build" lifecycle_debs || BAIL "no packages"
 
-answers() {
-	for _ in $(seq 240); do
-		serves_version "$1" >/dev/null 2>&1 && return 0
-		sleep 1
-	done
-	serves_version "$1"
-}
 
 # ---- in a chroot: an image that is being built -----------------------------------
 lab_need

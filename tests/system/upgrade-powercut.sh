@@ -10,9 +10,7 @@ top=$TOP WORK=$T
 . "$TOP/tests/system/lifecycle.sh"
 test_program fsdown >/dev/null || BAIL "fsdown does not build"
 
-build() { # VERSION LEVEL READS
-	OSCAR_VERSION=$1 OSCAR_LEVEL=$2 OSCAR_READS=$3 OSCAR_MIN_LEVEL=$2 "$TOP/tests/lib/build-debs.sh" --only oscar-emr "$T/debs"
-}
+build() { lifecycle_oscar "$T/debs" "$@" "$2"; } # VERSION LEVEL READS: it lets in what reads its own level only
 ok "the packages build" eval 'lifecycle_debs && mkdir "$T/debs" && build 1:18.0-1 18 15-18 && build 1:20.0-1 20 18-20' || BAIL "no packages"
 # What nobody synced is lost: the machine has a disk whose power can be cut.
 ok "the machine boots" eval 'LAB_DISK=4G lifecycle_boot bookworm' || BAIL "no machine"
@@ -46,13 +44,6 @@ kept() {
 		cd $documents && sha256sum * | sha256sum
 		oscar-emr props get appt_pollStep
 		runuser -u oscar-emr -- gpg --homedir /var/lib/oscar-emr/gnupg --batch --with-colons -K | grep ^fpr"
-}
-answers() {
-	for _ in $(seq 120); do
-		serves_version "$1" >/dev/null 2>&1 && return 0
-		sleep 1
-	done
-	serves_version "$1"
 }
 # What is served after the boot, if anything, is the version that reads the data.
 serves_what_it_reads() {
