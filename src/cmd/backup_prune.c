@@ -42,10 +42,11 @@ static struct keep_item *describe(const struct backup_set *set, struct strv *bas
 	for (size_t i = 0; i < set->n; i++) {
 		const struct buf *info = &set->v[i].info;
 		AUTO_FREE char *base = info_get(info, "base"), *verified = info_get(info, "verified");
-		AUTO_FREE char *failed = info_get(info, "failed");
+		AUTO_FREE char *failed = info_get(info, "failed"), *purpose = info_get(info, "purpose");
 
 		strv_add(bases, base ? base : "");
 		v[i] = (struct keep_item){ .name = set->v[i].name, .age = set->v[i].age, .verified = verified && *verified };
+		v[i].scheduled = purpose && strcmp(purpose, "scheduled") == 0;
 		v[i].bad = failed || (base && !backup_set_find(set, base));
 	}
 	for (size_t i = 0; i < set->n; i++)

@@ -49,29 +49,32 @@ static void keep(struct keep_item *i, const char *why, const char *more)
 }
 
 /* The latest by the clock before that time; NULL: none. Of one second the one made last. */
-static struct keep_item *latest_before(struct keep_item *v, size_t n, long long before)
+static struct keep_item *latest_before(struct keep_item *v, size_t n, bool scheduled, long long before)
 {
 	struct keep_item *found = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (!v[i].bad && backup_age_known(&v[i].age, before - 1) && (!found || v[i].age.created > found->age.created))
+		if (!v[i].bad && v[i].scheduled >= scheduled && backup_age_known(&v[i].age, before - 1) && (!found || v[i].age.created > found->age.created))
 			found = &v[i];
 	return found;
 }
 
-static void keep_periods(struct keep_item *v, size_t n, long count, long long now, const char *word, long long number(long long))
+/* scheduled: count those alone, and keep what no other rule has kept. */
+static void keep_periods(struct keep_item *v, size_t n, bool scheduled, long count, long long now, const char *word,
+			 long long number(long long))
 {
-	struct keep_item *i = latest_before(v, n, now + 1);
+	struct keep_item *i = latest_before(v, n, scheduled, now + 1);
 	long have = 0;
 
 	while (i && have < count) {
 		long long period = number(i->age.created);
-		char text[32];
+		char text[48];
 
-		snprintf(text, sizeof(text), " %ld", ++have);
-		keep(i, word, text);
+		snprintf(text, sizeof(text), " %ld%s", ++have, scheduled ? " of the scheduled" : "");
+		if (!scheduled || !i->kept)
+			keep(i, word, text);
 		while (i && number(i->age.created) == period)
-			i = latest_before(v, n, i->age.created);
+			i = latest_before(v, n, scheduled, i->age.created);
 	}
 }
 
@@ -119,9 +122,11 @@ void keep_decide(struct keep_item *v, size_t n, const struct keep_rules *rules)
 		*v[i].why = '\0';
 	}
 	keep_special(v, n, rules->now);
-	keep_periods(v, n, rules->days, rules->now, "day", number_of_day);
-	keep_periods(v, n, rules->weeks, rules->now, "week", number_of_week);
-	keep_periods(v, n, rules->months, rules->now, "month", number_of_month);
+	for (int scheduled = 0; scheduled <= 1; scheduled++) {
+		keep_periods(v, n, scheduled, rules->days, rules->now, "day", number_of_day);
+		keep_periods(v, n, scheduled, rules->weeks, rules->now, "week", number_of_week);
+		keep_periods(v, n, scheduled, rules->months, rules->now, "month", number_of_month);
+	}
 	keep_bases(v, n);
 	for (size_t i = 0; i < n; i++)
 		if (!v[i].kept)

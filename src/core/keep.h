@@ -3,7 +3,9 @@
  *
  * A backup stays when it is the newest good one of one of the last N days,
  * weeks (from Monday) or months, in UTC, that have a good one: a machine that
- * was off for a year loses nothing. One whose time has not come yet stands for
+ * was off for a year loses nothing. The scheduled ones are counted once more by
+ * themselves: they open without this machine, which the one of an upgrade in the
+ * same night may not. One whose time has not come yet stands for
  * no day, so that a clock that was wrong for a week does not cost those made
  * when it is right again; it stays until that time. And whatever the rules say: the newest
  * (messages of the guard name it), the newest verified (all, where none is good), those that something
@@ -21,6 +23,7 @@ struct keep_item {
 	struct backup_age age;
 	bool bad;		/* was read and found damaged, or what it needs is gone: fills no day */
 	bool verified;
+	bool scheduled;		/* opens without this machine */
 	const char *named;	/* by what, in words: it must stay; or NULL */
 	const char *base;	/* name of the one without which it cannot be restored, or NULL */
 	/* result */

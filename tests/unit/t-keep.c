@@ -70,6 +70,28 @@ static void nightly(void **state)
 	assert_string_equal(find(v, N, "b008")->why, "no rule keeps it");
 }
 
+/* An upgrade in the same night, after the scheduled one: its backup stands for the day, and the other stays all the same. */
+static void beside_an_upgrade(void **state)
+{
+	struct keep_item v[] = {
+		{ .name = "upgrade", .age.created = at(2026, 11, 22, 3), .verified = true },
+		{ .name = "night", .age.created = at(2026, 11, 22, 2), .scheduled = true },
+		{ .name = "evening", .age.created = at(2026, 11, 22, 1), .scheduled = true },
+		{ .name = "before", .age.created = at(2026, 11, 21, 2), .scheduled = true },
+		{ .name = "by hand", .age.created = at(2026, 11, 21, 1) },
+	};
+	const size_t n = sizeof(v) / sizeof(v[0]);
+	const struct keep_rules rules = { 2, 0, 0, NOW };
+
+	(void)state;
+	keep_decide(v, n, &rules);
+	assert_string_equal(find(v, n, "upgrade")->why, "the newest, the last verified one, day 1");
+	assert_string_equal(find(v, n, "night")->why, "day 1 of the scheduled");
+	assert_string_equal(find(v, n, "before")->why, "day 2");
+	assert_string_equal(find(v, n, "evening")->why, "no rule keeps it");
+	assert_int_equal(count(v, n), 3);
+}
+
 /* Months by another way of counting, also around leap days and centuries. */
 static void months(void **state)
 {
@@ -188,7 +210,7 @@ static void set_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nightly), cmocka_unit_test(months), cmocka_unit_test(never), cmocka_unit_test(gaps),
+		cmocka_unit_test(nightly), cmocka_unit_test(beside_an_upgrade), cmocka_unit_test(months), cmocka_unit_test(never), cmocka_unit_test(gaps),
 		cmocka_unit_test(set_back),
 	};
 
