@@ -222,6 +222,13 @@ bool strv_has(const struct strv *sv, const char *s)
 	return false;
 }
 
+void strv_remove(struct strv *sv, size_t i)
+{
+	free(sv->v[i]);
+	memmove(sv->v + i, sv->v + i + 1, (sv->n - i) * sizeof(*sv->v));	/* the NULL behind the last too */
+	sv->n--;
+}
+
 void strv_split(struct strv *sv, const char *text, const char *seps)
 {
 	for (;;) {

@@ -56,6 +56,8 @@ void strv_release(struct strv *sv);
 void strv_add(struct strv *sv, const char *s);
 void strv_addf(struct strv *sv, const char *fmt, ...) PRINTF(2, 3);
 bool strv_has(const struct strv *sv, const char *s);
+/* Take out and free the one at i; those behind it move up. */
+void strv_remove(struct strv *sv, size_t i);
 /* Append the parts of text that are separated by any of the bytes in seps;
  * empty parts are left out. */
 void strv_split(struct strv *sv, const char *text, const char *seps);

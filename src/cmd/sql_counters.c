@@ -15,13 +15,6 @@
 
 #include "sql.h"
 
-static void strv_drop(struct strv *sv, size_t i)
-{
-	free(sv->v[i]);
-	memmove(sv->v + i, sv->v + i + 1, (sv->n - i) * sizeof *sv->v);	/* the NULL behind the last too */
-	sv->n--;
-}
-
 static size_t find_created(const struct sql_run *r, const char *table)
 {
 	size_t n = strlen(table), i;
@@ -149,7 +142,7 @@ void sql_counters_format_stale(struct sql_run *r, const struct sql_kind *k, stru
 			continue;
 		scriptstate_format_uncount(&del, r->schema, r->script->name, r->counted.v[i]);
 		buf_addf(sql, "%s%s", sql->len ? ";" : "", del.p);
-		strv_drop(&r->counted, i--);
+		strv_remove(&r->counted, i--);
 	}
 }
 
@@ -161,7 +154,7 @@ void sql_counters_learn(struct sql_run *r, const struct sql_kind *k)
 		AUTO_FREE char *name = xstrndup(r->created.v[i], (size_t)(strrchr(r->created.v[i], '=') - r->created.v[i]));
 
 		if (changes(k, name))
-			strv_drop(&r->created, i--);
+			strv_remove(&r->created, i--);
 	}
 	if (k->auto_increment && k->n_traces && k->trace[0].kind == TRACE_TABLE && !k->trace[0].conditional &&
 	    is_ours(r, k->trace[0].schema))

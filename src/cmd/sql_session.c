@@ -229,14 +229,11 @@ int sql_session_settle(struct sql_run *r, struct err *err)
 
 static void forget(struct strv *sv, const char *s)
 {
-	for (size_t i = 0; i < sv->n; i++) {
-		if (strcmp(sv->v[i], s))
-			continue;
-		free(sv->v[i]);
-		memmove(sv->v + i, sv->v + i + 1, (sv->n - i) * sizeof *sv->v);	/* the NULL behind the last too */
-		sv->n--;
-		return;
-	}
+	for (size_t i = 0; i < sv->n; i++)
+		if (!strcmp(sv->v[i], s)) {
+			strv_remove(sv, i);
+			return;
+		}
 }
 
 void sql_temporary_follow(struct sql_run *r, const struct sql_kind *k)

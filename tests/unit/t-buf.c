@@ -109,6 +109,15 @@ static void test_vectors(void **state UNUSED)
 	assert_null(v.v[4]);
 	assert_true(strv_has(&v, "5"));
 	assert_false(strv_has(&v, ""));
+	size_t n = v.n;
+
+	strv_remove(&v, n - 1);
+	assert_int_equal(v.n, n - 1);
+	assert_null(v.v[v.n]);
+	assert_false(strv_has(&v, "5"));
+	strv_remove(&v, 0);
+	assert_int_equal(v.n, n - 2);
+	assert_null(v.v[v.n]);
 	strv_release(&v);
 	strv_release(&v);
 	assert_int_equal(v.n, 0);
