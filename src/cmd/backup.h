@@ -25,7 +25,7 @@
 #define MAINTKIT_CMD_BACKUP_H
 
 #include "../base/userproc.h"
-#include "../core/backupage.h"
+#include "../core/backupinfo.h"
 #include "../core/dumpscan.h"
 #include "../core/manifest.h"
 #include "../core/progress.h"
@@ -67,8 +67,6 @@ extern struct backup_options backup_options;
 
 /* KEY=VALUE lines; value is one line (control characters become blanks). */
 void info_add(struct buf *info, const char *key, const char *fmt, ...) PRINTF(3, 4);
-/* Value of the last line KEY=, to be freed; NULL when there is none. */
-char *info_get(const struct buf *info, const char *key);
 /* Without its lines KEY=. */
 void info_remove(struct buf *info, const char *key);
 
@@ -297,7 +295,6 @@ const struct backup_item *backup_set_find(const struct backup_set *s, const char
 /* ISO 8601 in UTC, so that the order of bytes is that of time. */
 #define BACKUP_TIME_SIZE 32
 void backup_time_text(char text[BACKUP_TIME_SIZE]);	/* now */
-long long backup_time(const char *text);		/* -1: none */
 
 /* Load the dump of file into a scratch database, compare it with the manifest
  * and, where nothing was written to them since, with the live tables; drop it.

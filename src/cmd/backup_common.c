@@ -13,7 +13,6 @@
 #include "../ext/pgp.h"
 #include "backup.h"
 
-#define INFO_MAX 65536
 
 void info_add(struct buf *info, const char *key, const char *fmt, ...)
 {
@@ -29,21 +28,6 @@ void info_add(struct buf *info, const char *key, const char *fmt, ...)
 		if ((unsigned char)info->p[i] < 0x20)
 			info->p[i] = ' ';
 	buf_addc(info, '\n');
-}
-
-char *info_get(const struct buf *info, const char *key)
-{
-	size_t len = strlen(key);
-	const char *found = NULL;
-
-	for (const char *line = info->p; line && *line; ) {
-		const char *end = strchr(line, '\n');
-
-		if (strncmp(line, key, len) == 0 && line[len] == '=')
-			found = line + len + 1;
-		line = end ? end + 1 : NULL;
-	}
-	return found ? xstrndup(found, strcspn(found, "\n")) : NULL;
 }
 
 void info_remove(struct buf *info, const char *key)
@@ -132,7 +116,7 @@ int backup_read_info(const char *file, struct buf *info, struct err *err)
 
 	if (root_init(&real, "/", err) < 0)
 		return -1;
-	return path_read_file(&real, path, info, INFO_MAX, NULL, err);
+	return path_read_file(&real, path, info, BACKUP_INFO_MAX, NULL, err);
 }
 
 int backup_write_info(const char *file, const struct buf *info, struct err *err)

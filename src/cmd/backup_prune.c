@@ -26,11 +26,11 @@ static void find_named(const struct backup_set *set, struct keep_item *v)
 	const char *upgrade = NULL;
 
 	for (size_t i = set->n; i-- > 0; ) {
-		AUTO_FREE char *purpose = info_get(&set->v[i].info, "purpose");
+		const struct buf *info = &set->v[i].info;
 
-		if (purpose && strcmp(purpose, "archive") == 0)
+		if (info_is(info, "purpose", "archive"))
 			v[i].named = "the archive of a purge";
-		if (purpose && strcmp(purpose, "upgrade") == 0 && !upgrade)
+		if (info_is(info, "purpose", "upgrade") && !upgrade)
 			v[i].named = upgrade = "the way back of the last upgrade";
 	}
 }
@@ -42,11 +42,11 @@ static struct keep_item *describe(const struct backup_set *set, struct strv *bas
 	for (size_t i = 0; i < set->n; i++) {
 		const struct buf *info = &set->v[i].info;
 		AUTO_FREE char *base = info_get(info, "base"), *verified = info_get(info, "verified");
-		AUTO_FREE char *failed = info_get(info, "failed"), *purpose = info_get(info, "purpose");
+		AUTO_FREE char *failed = info_get(info, "failed");
 
 		strv_add(bases, base ? base : "");
 		v[i] = (struct keep_item){ .name = set->v[i].name, .age = set->v[i].age, .verified = verified && *verified };
-		v[i].scheduled = purpose && strcmp(purpose, "scheduled") == 0;
+		v[i].scheduled = info_is(info, "purpose", "scheduled");
 		v[i].bad = failed || (base && !backup_set_find(set, base));
 	}
 	for (size_t i = 0; i < set->n; i++)

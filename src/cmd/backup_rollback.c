@@ -198,12 +198,9 @@ int rollback_run(struct tool *t, const char *file, const char *version, const ch
 /* The newest that was made for an upgrade. */
 static const struct backup_item *last_upgrade(const struct backup_set *set)
 {
-	for (size_t i = set->n; i-- > 0; ) {
-		AUTO_FREE char *purpose = info_get(&set->v[i].info, "purpose");
-
-		if (purpose && strcmp(purpose, "upgrade") == 0)
+	for (size_t i = set->n; i-- > 0; )
+		if (info_is(&set->v[i].info, "purpose", "upgrade"))
 			return &set->v[i];
-	}
 	return NULL;
 }
 

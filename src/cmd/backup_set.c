@@ -23,14 +23,6 @@ static bool is_backup(const char *name)
 	return name[0] != '.' && len > suffix && strcmp(name + len - suffix, BACKUP_SUFFIX) == 0;
 }
 
-long long backup_time(const char *text)
-{
-	struct tm tm = { 0 };
-	const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
-
-	return end && !*end ? (long long)timegm(&tm) : -1;
-}
-
 void backup_time_text(char text[BACKUP_TIME_SIZE])
 {
 	time_t now = time(NULL);
@@ -51,9 +43,7 @@ static void take(struct backup_set *s, struct tool *t, const char *name)
 	i->file = xasprintf("%s%s/%s", t->root.prefix, backup_dir(t), name);
 	if (backup_read_info(i->file, &i->info, &why) < 0)
 		buf_reset(&i->info);
-	AUTO_FREE char *created = info_get(&i->info, "created"), *number = info_get(&i->info, "number");
-
-	i->age = (struct backup_age){ .number = backup_age_number(number), .created = backup_time(created) };
+	i->age = backup_age_of(&i->info);
 }
 
 static int older_first(const void *pa, const void *pb)

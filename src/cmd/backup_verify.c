@@ -146,12 +146,9 @@ static char *newest(struct tool *t, struct err *err)
 
 	if (backup_set_load(&set, t, err) < 0)
 		return NULL;
-	for (size_t i = set.n; i-- > 0; ) {
-		AUTO_FREE char *purpose = info_get(&set.v[i].info, "purpose");
-
-		if (!backup_options.scheduled || (purpose && strcmp(purpose, "scheduled") == 0))
+	for (size_t i = set.n; i-- > 0; )
+		if (!backup_options.scheduled || info_is(&set.v[i].info, "purpose", "scheduled"))
 			return xstrdup(set.v[i].file);
-	}
 	err_set(err, ERR_ABSENT, "there is no backup in '%s%s'; run 'backup create'", t->root.prefix, backup_dir(t));
 	return NULL;
 }

@@ -8,15 +8,13 @@
 #include <unistd.h>
 
 #include "../base/child.h"
-#include "../core/backupage.h"
+#include "../core/backupinfo.h"
 #include "../core/policy.h"
 #include "migrate_frame.h"
 
 #define GUARD_MS 60000
 #define HOURS_DEFAULT 24
 #define HOURS_MAX (24 * 366)
-#define INFO_MAX 65536
-#define INFO_SUFFIX ".info"
 #define REASON_PREFIX POLICY_REASON_MIGRATION	/* levels that we raise do not make a backup old */
 
 /* ---- the web application ---- */
@@ -98,31 +96,6 @@ int migrate_policy_writable(struct migrate *m, struct err *err)
 
 /* ---- the backup ---- */
 
-static char *info_value(const struct buf *info, const char *key)
-{
-	size_t len = strlen(key);
-	const char *found = NULL;
-
-	for (const char *line = info->p; line && *line;) {
-		const char *end = strchr(line, '\n');
-
-		if (strncmp(line, key, len) == 0 && line[len] == '=')
-			found = line + len + 1;	/* the last counts */
-		line = end ? end + 1 : NULL;
-	}
-	return found ? xstrndup(found, strcspn(found, "\n")) : NULL;
-}
-
-/* created: "2026-11-22T10:00:00Z"; < 0: no time. */
-static struct backup_age age_of(const struct buf *info)
-{
-	AUTO_FREE char *number = info_value(info, "number"), *created = info_value(info, "created");
-	struct tm tm = { 0 };
-	bool good = created && strptime(created, "%Y-%m-%dT%H:%M:%SZ", &tm);
-
-	return (struct backup_age){ .number = backup_age_number(number), .created = good ? (long long)timegm(&tm) : -1 };
-}
-
 /* One that is of a time to come was made when the clock was wrong: how long ago nobody knows. */
 static bool made_between(const struct backup_age *age, long long from, long long now)
 {
@@ -132,14 +105,14 @@ static bool made_between(const struct backup_age *age, long long from, long long
 /* Verify notes one of the two; where both stand, by hand or from a copy, the backup is not known to be good. */
 static bool is_bad(const struct buf *info)
 {
-	AUTO_FREE char *failed = info_value(info, "failed");
+	AUTO_FREE char *failed = info_get(info, "failed");
 
 	return failed != NULL;
 }
 
 static bool is_good(const struct buf *info)
 {
-	AUTO_FREE char *verified = info_value(info, "verified");
+	AUTO_FREE char *verified = info_get(info, "verified");
 
 	return verified && *verified && !is_bad(info);
 }
@@ -152,16 +125,15 @@ struct found {
 static void consider(struct migrate *m, const char *dir, const char *info_name, long long not_before, struct found *f)
 {
 	AUTO_FREE char *path = xasprintf("%s/%s", dir, info_name);
-	AUTO_FREE char *file = xstrndup(path, strlen(path) - strlen(INFO_SUFFIX));
+	AUTO_FREE char *file = xstrndup(path, strlen(path) - strlen(BACKUP_INFO_SUFFIX));
 	AUTO_BUF info = BUF_INIT;
 	struct stat st;
 
-	if (path_stat(&m->t->root, file, &st, NULL) < 0 || path_read_file(&m->t->root, path, &info, INFO_MAX, NULL, NULL) < 0)
+	if (path_stat(&m->t->root, file, &st, NULL) < 0 || path_read_file(&m->t->root, path, &info, BACKUP_INFO_MAX, NULL, NULL) < 0)
 		return;
-	AUTO_FREE char *database = info_value(&info, "database");
-	struct backup_age age = age_of(&info);
+	struct backup_age age = backup_age_of(&info);
 
-	if (!database || strcmp(database, m->schema) != 0 || !made_between(&age, not_before, (long long)time(NULL)) ||
+	if (!info_is(&info, "database", m->schema) || !made_between(&age, not_before, (long long)time(NULL)) ||
 	    (f->newest && backup_age_compare(&age, &f->age) < 0))
 		return;
 	char **which = is_good(&info) ? &f->newest : is_bad(&info) ? &f->bad : &f->unverified;
@@ -232,9 +204,9 @@ int migrate_policy_backup(struct migrate *m, struct err *err)
 		return -1;
 	}
 	for (size_t i = 0; i < names.n; i++) {
-		size_t len = strlen(names.v[i]), suffix = strlen(INFO_SUFFIX);
+		size_t len = strlen(names.v[i]), suffix = strlen(BACKUP_INFO_SUFFIX);
 
-		if (len > suffix && strcmp(names.v[i] + len - suffix, INFO_SUFFIX) == 0)
+		if (len > suffix && strcmp(names.v[i] + len - suffix, BACKUP_INFO_SUFFIX) == 0)
 			consider(m, dir, names.v[i], not_before, &f);
 	}
 	int rc = f.newest ? 0 : no_backup(m, &f, hours, err);
@@ -261,20 +233,19 @@ int migrate_policy_upgrade_backup(struct migrate *m, char **file, bool *verified
 	    (dir && path_list(&m->t->root, dir, &names, err) < 0))
 		return -1;
 	for (size_t i = 0; i < names.n; i++) {
-		size_t len = strlen(names.v[i]), suffix = strlen(INFO_SUFFIX);
+		size_t len = strlen(names.v[i]), suffix = strlen(BACKUP_INFO_SUFFIX);
 		AUTO_FREE char *path = xasprintf("%s/%s", dir, names.v[i]);
 		AUTO_BUF info = BUF_INIT;
 		struct stat st;
 
-		if (len <= suffix || strcmp(names.v[i] + len - suffix, INFO_SUFFIX) != 0 ||
-		    path_read_file(&m->t->root, path, &info, INFO_MAX, NULL, NULL) < 0)
+		if (len <= suffix || strcmp(names.v[i] + len - suffix, BACKUP_INFO_SUFFIX) != 0 ||
+		    path_read_file(&m->t->root, path, &info, BACKUP_INFO_MAX, NULL, NULL) < 0)
 			continue;
 		path[strlen(path) - suffix] = '\0';
-		AUTO_FREE char *database = info_value(&info, "database"), *purpose = info_value(&info, "purpose");
-		struct backup_age age = age_of(&info);
+				struct backup_age age = backup_age_of(&info);
 
-		if (path_stat(&m->t->root, path, &st, NULL) < 0 || !purpose || strcmp(purpose, "upgrade") != 0 || !database ||
-		    strcmp(database, m->schema) != 0 || !made_between(&age, now - hours * 3600LL, now) ||
+		if (path_stat(&m->t->root, path, &st, NULL) < 0 || !info_is(&info, "purpose", "upgrade") ||
+		    !info_is(&info, "database", m->schema) || !made_between(&age, now - hours * 3600LL, now) ||
 		    (*file && backup_age_compare(&age, &best) <= 0))
 			continue;
 		best = age;

@@ -1,8 +1,6 @@
 /* Which of two backups was made later, whatever the clock said when they were made.
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
-#include <limits.h>
-#include <stdlib.h>
 #include "backupage.h"
 
 int backup_age_compare(const struct backup_age *a, const struct backup_age *b)
@@ -15,11 +13,4 @@ int backup_age_compare(const struct backup_age *a, const struct backup_age *b)
 bool backup_age_known(const struct backup_age *a, long long now)
 {
 	return a->created >= 0 && a->created <= now;
-}
-
-long long backup_age_number(const char *text)
-{
-	long long n = text ? strtoll(text, NULL, 10) : 0;
-
-	return n > 0 && n < LLONG_MAX ? n : 0;
 }

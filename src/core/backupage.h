@@ -20,7 +20,5 @@ struct backup_age {
 int backup_age_compare(const struct backup_age *a, const struct backup_age *b);
 /* A time that has not come yet says nothing about the age. */
 bool backup_age_known(const struct backup_age *a, long long now);
-/* Of the text behind "number=" (may be NULL). */
-long long backup_age_number(const char *text);
 
 #endif

@@ -4,67 +4,32 @@
 #include "backups.h"
 
 #include <string.h>
-#include <time.h>
-#include "../core/backupage.h"
+#include "../core/backupinfo.h"
 
-#define INFO_MAX 65536
-#define SUFFIX ".info"
-
-static char *last_value(const char *text, const char *key)
-{
-	size_t len = strlen(key);
-	char *found = NULL;
-
-	for (const char *line = text; *line; ) {
-		size_t n = strcspn(line, "\n");
-
-		if (n > len && strncmp(line, key, len) == 0 && line[len] == '=') {
-			free(found);
-			found = xstrndup(line + len + 1, n - len - 1);
-		}
-		line += n + (line[n] == '\n');
-	}
-	return found;
-}
+#define SUFFIX BACKUP_INFO_SUFFIX
 
 static bool read_info(const struct root *root, const char *file, struct buf *text)
 {
 	AUTO_FREE char *path = xasprintf("%s" SUFFIX, file);
 
-	return path_read_file(root, path, text, INFO_MAX, NULL, NULL) == 0;
+	return path_read_file(root, path, text, BACKUP_INFO_MAX, NULL, NULL) == 0;
 }
 
 char *backups_info(const struct root *root, const char *file, const char *key)
 {
 	AUTO_BUF text = BUF_INIT;
 
-	return read_info(root, file, &text) ? last_value(text.p, key) : NULL;
+	return read_info(root, file, &text) ? info_get(&text, key) : NULL;
 }
 
 /* "0" is a level too: nothing was recorded in a database that has maintkit_meta. */
-static bool level_of(const char *text, const char *key, long *level)
+static bool level_of(const struct buf *text, const char *key, long *level)
 {
-	AUTO_FREE char *value = last_value(text, key);
+	AUTO_FREE char *value = info_get(text, key);
 
 	if (value && strcmp(value, "0") == 0)
 		return true;
 	return value && policy_parse_level(value, level);
-}
-
-static long long time_of(const char *text, long long fallback)
-{
-	AUTO_FREE char *created = last_value(text, "created");
-	struct tm tm = { 0 };
-	const char *end = created ? strptime(created, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
-
-	return end && !*end ? (long long)timegm(&tm) : fallback;
-}
-
-static struct backup_age age_of(const char *text, long long created)
-{
-	AUTO_FREE char *number = last_value(text, "number");
-
-	return (struct backup_age){ .number = backup_age_number(number), .created = created };
 }
 
 /* The name stands in a command to copy. */
@@ -83,10 +48,12 @@ static bool describe(const struct root *root, const char *file, struct policy_ba
 	if (!is_plain(file) || path_stat(root, file, &st, NULL) < 0 || !S_ISREG(st.st_mode) ||
 	    !read_info(root, file, &text))
 		return false;
-	b->made = time_of(text.p, st.st_mtim.tv_sec);
-	*age = age_of(text.p, b->made);
-	schema = level_of(text.p, "schema_level", &b->schema_level);
-	min = level_of(text.p, "min_app_level", &b->min_level);
+	*age = backup_age_of(&text);
+	if (age->created < 0)
+		age->created = st.st_mtim.tv_sec;
+	b->made = age->created;
+	schema = level_of(&text, "schema_level", &b->schema_level);
+	min = level_of(&text, "min_app_level", &b->min_level);
 	b->levels_known = schema || min;
 	return true;
 }
@@ -135,14 +102,13 @@ char *backups_rollback_version(const struct root *root, const char *dir)
 
 		if (!read_info(root, file, &text))
 			continue;
-		AUTO_FREE char *purpose = last_value(text.p, "purpose");
-		struct backup_age age = age_of(text.p, time_of(text.p, -1));
+		struct backup_age age = backup_age_of(&text);
 
-		if (!purpose || strcmp(purpose, "upgrade") != 0 || (version && backup_age_compare(&age, &newest) < 0))
+		if (!info_is(&text, "purpose", "upgrade") || (version && backup_age_compare(&age, &newest) < 0))
 			continue;
 		newest = age;
 		free(version);
-		version = last_value(text.p, "version");
+		version = info_get(&text, "version");
 	}
 	return version;
 }
